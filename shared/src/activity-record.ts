@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { userIdSchema, verbSchema } from './activity.js';
+import { isActivityId } from './activity-id.js';
+
+/**
+ * What stands on the topic: every change is a record, content and control alike. The value is JSON, validated again on
+ * decode, because other producers may write to the topic too.
+ */
+export const recordVersion = 1;
+
+export const recordHeaders = { version: 'v', requestId: 'request-id', traceparent: 'traceparent' } as const;
+
+const activityIdSchema = z.string().refine(isActivityId, 'is not an activity id');
+
+const envelope = {
+  v: z.literal(recordVersion),
+  id: activityIdSchema,
+  actorId: userIdSchema,
+  objectType: z.string().min(1),
+  objectId: z.string().min(1),
+  callerId: z.string(),
+  requestId: z.string(),
+  /** Unix milliseconds at which ingest took it: where freshness is measured from. */
+  acceptedAt: z.int(),
+};
+
+const contentSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('content'),
+  verb: verbSchema,
+  objectTitle: z.string().optional(),
+  targetType: z.string().optional(),
+  targetId: z.string().optional(),
+  targetTitle: z.string().optional(),
+  objectOwnerId: userIdSchema.optional(),
+  to: z.array(userIdSchema).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  foreignId: z.string().optional(),
+});
+
+/** `actorId` follows or unfollows the user `objectId`. */
+const followSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('follow'),
+  verb: z.enum(['follow', 'unfollow']),
+  objectType: z.literal('user'),
+  objectId: userIdSchema,
+});
+
+/** `actorId` deletes the activity `objectId` of `authorId`; the two differ only for an admin. */
+const deleteSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('delete'),
+  verb: z.literal('delete'),
+  objectType: z.literal('activity'),
+  objectId: activityIdSchema,
+  authorId: userIdSchema,
+});
+
+/** The user `objectId` is called `name` from now on. */
+const userSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('user'),
+  verb: z.literal('update'),
+  objectType: z.literal('user'),
+  objectId: userIdSchema,
+  name: z.string(),
+  avatar: z.string().optional(),
+});
+
+const recordSchema = z.discriminatedUnion('kind', [contentSchema, followSchema, deleteSchema, userSchema]);
+
+export type ContentRecord = z.infer<typeof contentSchema>;
+export type FollowRecord = z.infer<typeof followSchema>;
+export type DeleteRecord = z.infer<typeof deleteSchema>;
+export type UserRecord = z.infer<typeof userSchema>;
+export type ActivityRecord = z.infer<typeof recordSchema>;
+
+/** Where a record stands on the log (I1). Ingest knows it from the acknowledgement, fanout from the record. */
+export interface LogVersion {
+  generation: number;
+  partition: number;
+  offset: number;
+}
+
+/**
+ * I1: the user whose audience the record concerns. All that decides who gets an author's activities is in one
+ * partition, in order.
+ */
+export function authorOf(record: ActivityRecord): string {
+  switch (record.kind) {
+    case 'content':
+      return record.actorId;
+    case 'follow':
+    case 'user':
+      return record.objectId;
+    case 'delete':
+      return record.authorId;
+  }
+}
+
+export function encodeRecord(record: ActivityRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Throws `SyntaxError` or `ZodError` for a record that does not follow the schema. */
+export function decodeRecord(value: Buffer | null): ActivityRecord {
+  if (value === null) {
+    throw new SyntaxError('the record has no value');
+  }
+  return recordSchema.parse(JSON.parse(value.toString('utf8')));
+}

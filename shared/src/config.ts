@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { TidelineError } from './errors.js';
+
+/**
+ * Settings from the environment. Only `config.ts` files read it; what is wrong is said at start, by variable.
+ * The defaults are those of the servers that `npm start` brings up.
+ */
+export const serverSettings = {
+  TIDELINE_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .default('postgres://tideline:tideline@127.0.0.1:15432/tideline'),
+  TIDELINE_REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:16379'),
+  TIDELINE_KAFKA_BROKERS: z
+    .string()
+    .default('127.0.0.1:19092')
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .refine(
+      (brokers) => brokers.every((broker) => /^[^\s:]+:\d+$/.test(broker)),
+      'must be host:port, several separated by commas',
+    ),
+  /** Names topics, the consumer group and Redis keys: several installations can share servers. */
+  TIDELINE_NAMESPACE: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/)
+    .default('tideline'),
+  TIDELINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+};
+
+/** Where a service listens. Loopback unless told otherwise: the operations port is not for the public. */
+export function listenSettings(defaults: { http?: number; operations: number }) {
+  return {
+    TIDELINE_LISTEN_HOST: z.string().min(1).default('127.0.0.1'),
+    TIDELINE_HTTP_PORT: port(defaults.http ?? 0),
+    TIDELINE_OPERATIONS_PORT: port(defaults.operations),
+  };
+}
+
+export function port(fallback: number) {
+  return z.coerce.number().int().min(0).max(65_535).default(fallback);
+}
+
+export function count(fallback: number, max: number) {
+  return z.coerce.number().int().min(1).max(max).default(fallback);
+}
+
+/** Ids and fences of fan-out that all processes have to agree about. */
+export const feedSettings = {
+  /** Entries an inbox keeps before it trims (C2). */
+  TIDELINE_INBOX_CAP: count(500, 5_000),
+  /** Authors with more followers are pulled (C3). */
+  TIDELINE_FOLLOWER_THRESHOLD: count(10_000, 10_000_000),
+};
+
+/** Reads settings; an empty variable counts as not set. Throws a `configuration` error that names each variable. */
+export function readEnvironment<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  environment: NodeJS.ProcessEnv,
+): z.infer<z.ZodObject<Shape>> {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([name, value]) => name in shape && value !== ''),
+  );
+  const result = z.object(shape).safeParse(given);
+  if (!result.success) {
+    const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new TidelineError('configuration', `Wrong settings in the environment:\n  ${problems.join('\n  ')}`);
+  }
+  return result.data;
+}

@@ -1,0 +1,91 @@
+import pgPromise from 'pg-promise';
+import { TidelineError, unavailable } from './errors.js';
+import type { Logger } from './logger.js';
+
+/**
+ * TimescaleDB through pg-promise. Every wait has an end: a lost server shows as an error that `isDatabaseDown` knows,
+ * never as a hanging call.
+ */
+const connectTimeoutMs = 5_000;
+const statementTimeoutMs = 30_000;
+/** Above the server's own limit, for a connection that went silent. */
+const queryTimeoutMs = 35_000;
+const idleInTransactionTimeoutMs = 60_000;
+
+const pgp = pgPromise({ noWarnings: true });
+
+export type Database = pgPromise.IDatabase<object>;
+/** What a transaction offers; also what a plain database does. */
+export type Queryable = pgPromise.IBaseProtocol<object>;
+
+export interface DatabaseOptions {
+  url: string;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  poolSize: number;
+  logger: Logger;
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const database = pgp({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    max: options.poolSize,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+    keepAlive: true,
+  });
+  // Without a listener an idle connection that breaks would end the process.
+  database.$pool.on('error', (error: Error) => options.logger.warn({ err: error.message }, 'database connection lost'));
+  return database;
+}
+
+/** A named, server-side prepared statement. */
+export function prepared(name: string, text: string, values: unknown[]): pgPromise.PreparedStatement {
+  return new pgp.PreparedStatement({ name, text, values });
+}
+
+/** What to do about an error of the database, by SQLSTATE; an unknown code is not retried. */
+const retryableStates: ReadonlySet<string> = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock
+  '53100', // disk full
+  '53200', // out of memory
+  '53300', // too many connections
+  '53400', // configuration limit exceeded
+  '55P03', // lock not available
+  '57014', // query cancelled: the statement timeout
+  '57P01', // shut down by an administrator
+  '57P02', // crash shutdown
+  '57P03', // cannot connect now: starting or stopping
+  '57P05', // idle session timeout
+  '58000', // system error
+  '58030', // input or output error
+]);
+
+/** True where the same statement may succeed later: the server is away, overloaded or lost a race. */
+export function isDatabaseDown(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof TidelineError) {
+    return false;
+  }
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
+    return retryableStates.has(code) || code.startsWith('08');
+  }
+  // Without an SQLSTATE it never reached the server: sockets and pools speak in codes and sentences of their own.
+  return (
+    (typeof code === 'string' && /^E[A-Z]+$/.test(code)) ||
+    /timeout|terminated|Connection|not queryable|ended/i.test(error.message)
+  );
+}
+
+/** Runs a query; a database that is away becomes `unavailable`. */
+export async function whileDatabaseIsUp<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    throw isDatabaseDown(error) ? unavailable('the database is not available', error) : error;
+  }
+}

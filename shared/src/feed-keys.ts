@@ -1,0 +1,90 @@
+/**
+ * Names of everything in Redis. Keys of one user share a hash tag, and users spread over 256 buckets, so that one
+ * script call serves many users of a bucket and the same code runs on Redis Cluster. `namespace` keeps installations
+ * on one server apart; `epoch` is the cache epoch (I6): raising it makes all that was cached before invisible.
+ */
+export const bucketCount = 256;
+
+/** The bucket of a user: FNV-1a over its id, which is ASCII. */
+export function bucketOf(userId: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < userId.length; i += 1) {
+    hash = Math.imul(hash ^ userId.charCodeAt(i), 0x01000193);
+  }
+  // The low bits of FNV mix worst, so the high ones are folded in.
+  return ((hash >>> 24) ^ (hash >>> 16) ^ (hash >>> 8) ^ hash) & (bucketCount - 1);
+}
+
+/** Which servers' life the cache belongs to: made once after a start or a flush of Redis. */
+export function incarnationKey(namespace: string): string {
+  return `${namespace}:{b000}:incarnation`;
+}
+
+/** The cache epoch that a bucket is in; every script compares it first. */
+export function bucketEpochKey(namespace: string, bucket: number): string {
+  return `${namespace}:${tag(bucket)}:epoch`;
+}
+
+export class FeedKeys {
+  readonly epoch: string;
+  readonly #namespace: string;
+  /** `namespace:{b017}:epoch:` of every bucket. */
+  readonly #prefixes: readonly string[];
+
+  constructor(namespace: string, epoch: string) {
+    this.#namespace = namespace;
+    this.epoch = epoch;
+    this.#prefixes = Array.from({ length: bucketCount }, (_, bucket) => `${namespace}:${tag(bucket)}:${epoch}:`);
+  }
+
+  bucketEpoch(bucket: number): string {
+    return bucketEpochKey(this.#namespace, bucket);
+  }
+
+  /** Hash of partition to fence epoch (I2). */
+  fences(bucket: number): string {
+    return `${this.#prefix(bucket)}fence`;
+  }
+
+  /** The home feed of a reader: a list with a floor. */
+  inbox(userId: string, bucket = bucketOf(userId)): string {
+    return `${this.#prefix(bucket)}in:${userId}`;
+  }
+
+  /** What an author did in public: a list with a floor. */
+  outbox(userId: string, bucket = bucketOf(userId)): string {
+    return `${this.#prefix(bucket)}out:${userId}`;
+  }
+
+  /** What a reader's pages are checked against (I8). */
+  register(userId: string, bucket = bucketOf(userId)): string {
+    return `${this.#prefix(bucket)}reg:${userId}`;
+  }
+
+  /** Recent tombstones of everybody; one list, in the first bucket. */
+  tombstones(): string {
+    return `${this.#prefix(0)}tomb`;
+  }
+
+  /** An activity's body. Not in a bucket: bodies are read many at a time, whoever wrote them. */
+  body(activityId: string): string {
+    return `${this.#namespace}:${this.epoch}:body:${activityId}`;
+  }
+
+  /** A user's current name and avatar. */
+  user(userId: string): string {
+    return `${this.#namespace}:${this.epoch}:user:${userId}`;
+  }
+
+  #prefix(bucket: number): string {
+    const prefix = this.#prefixes[bucket];
+    if (prefix === undefined) {
+      throw new RangeError(`no bucket ${bucket}`);
+    }
+    return prefix;
+  }
+}
+
+function tag(bucket: number): string {
+  return `{b${String(bucket).padStart(3, '0')}}`;
+}

@@ -1,0 +1,79 @@
+import { type RequestHandler, raw } from 'express';
+import { activityLimits } from '../activity.js';
+import { invalidRequest, TidelineError } from '../errors.js';
+
+/**
+ * Reads a JSON body strictly. Refused, each with its own message: another content type or charset (415), more than
+ * `sizeMaxBytes` (413), invalid UTF-8, malformed JSON, and values that cannot be stored as they are: NUL, unpaired
+ * surrogates, numbers out of range, `__proto__`, `constructor` and `prototype` as names, nesting over 8.
+ */
+export function jsonBody(sizeMaxBytes: number): RequestHandler[] {
+  return [requireJson, raw({ type: () => true, limit: sizeMaxBytes }), parse];
+}
+
+const forbiddenNames = new Set(['__proto__', 'constructor', 'prototype']);
+
+const requireJson: RequestHandler = (request, _response, next) => {
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
+  if (type.trim() !== 'application/json' || (charset !== undefined && !/^charset="?utf-8"?$/.test(charset))) {
+    throw new TidelineError('unsupported_media_type', 'The body must be application/json in UTF-8.');
+  }
+  next();
+};
+
+const parse: RequestHandler = (request, _response, next) => {
+  const bytes: unknown = request.body;
+  if (!Buffer.isBuffer(bytes) || bytes.length === 0) {
+    throw invalidRequest('The request has no body.');
+  }
+  request.body = parseJson(bytes);
+  next();
+};
+
+/** Throws `invalid_request`. */
+export function parseJson(bytes: Buffer): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw invalidRequest(error instanceof TypeError ? 'The body is not valid UTF-8.' : 'The body is not valid JSON.');
+  }
+  refuseUnstorable(value);
+  return value;
+}
+
+/** Walks without recursion: the depth is the sender's choice. */
+function refuseUnstorable(root: unknown): void {
+  const waiting: { value: unknown; depth: number }[] = [{ value: root, depth: 0 }];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { value, depth } = next;
+    if (typeof value === 'string') {
+      refuseText(value);
+    } else if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw invalidRequest('The body has a number that is out of range.');
+    } else if (typeof value === 'object' && value !== null) {
+      // The array of a batch does not count as a level of its activities.
+      const level = depth + (Array.isArray(value) && depth === 0 ? 0 : 1);
+      if (level > activityLimits.nestingMax) {
+        throw invalidRequest(`The body is nested deeper than ${activityLimits.nestingMax} levels.`);
+      }
+      for (const [name, child] of Object.entries(value)) {
+        if (forbiddenNames.has(name)) {
+          throw invalidRequest(`The body uses the forbidden name ${name}.`);
+        }
+        refuseText(name);
+        waiting.push({ value: child, depth: level });
+      }
+    }
+  }
+}
+
+function refuseText(text: string): void {
+  if (text.includes('\0')) {
+    throw invalidRequest('The body has a NUL character.');
+  }
+  if (!text.isWellFormed()) {
+    throw invalidRequest('The body has an unpaired surrogate.');
+  }
+}

@@ -1,0 +1,136 @@
+import type { LogVersion } from './activity-record.js';
+import type { Queryable } from './database.js';
+
+/**
+ * The SQL that brings a control record into its projection. Fanout runs it for every record; ingest runs the same for
+ * corrections before it answers (I8). It is last-writer-wins by version, so order and repetition do not matter.
+ * Rows are locked in key order, so that two transactions cannot wait for each other in a circle.
+ */
+
+export interface FollowChange {
+  followerId: string;
+  followeeId: string;
+  active: boolean;
+  /** Unix milliseconds. */
+  changedAt: number;
+  version: LogVersion;
+}
+
+export interface FollowState {
+  followerId: string;
+  followeeId: string;
+  active: boolean;
+}
+
+const upsertFollows = `
+  insert into follows as f (follower_id, followee_id, active, changed_at, log_generation, log_partition, log_offset)
+  select follower_id, followee_id, active, to_timestamp(changed_at / 1000.0), log_generation, log_partition, log_offset
+  from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::integer[], $6::integer[], $7::bigint[])
+    as change (follower_id, followee_id, active, changed_at, log_generation, log_partition, log_offset)
+  order by follower_id, followee_id
+  on conflict (follower_id, followee_id) do update
+    set active = excluded.active, changed_at = excluded.changed_at, log_generation = excluded.log_generation,
+        log_partition = excluded.log_partition, log_offset = excluded.log_offset
+    where (excluded.log_generation, excluded.log_offset) > (f.log_generation, f.log_offset)`;
+
+const readFollows = `
+  select follower_id as "followerId", followee_id as "followeeId", active
+  from follows join unnest($1::text[], $2::text[]) as pair (follower_id, followee_id) using (follower_id, followee_id)`;
+
+/**
+ * Applies follows and unfollows, at most one change a pair. Returns what holds for each pair now, which is not what
+ * the change said where a newer one was there already.
+ */
+export async function applyFollows(database: Queryable, changes: readonly FollowChange[]): Promise<FollowState[]> {
+  if (changes.length === 0) {
+    return [];
+  }
+  const followers = changes.map((change) => change.followerId);
+  const followees = changes.map((change) => change.followeeId);
+  await database.none(upsertFollows, [
+    followers,
+    followees,
+    changes.map((change) => change.active),
+    changes.map((change) => change.changedAt),
+    changes.map((change) => change.version.generation),
+    changes.map((change) => change.version.partition),
+    changes.map((change) => change.version.offset),
+  ]);
+  return await database.any<FollowState>(readFollows, [followers, followees]);
+}
+
+export interface Tombstone {
+  activityId: string;
+  authorId: string;
+  /** Unix milliseconds. */
+  deletedAt: number;
+  version: LogVersion;
+}
+
+const insertTombstones = `
+  insert into tombstones (activity_id, author_id, deleted_at, log_generation, log_partition, log_offset)
+  select activity_id, author_id, to_timestamp(deleted_at / 1000.0), log_generation, log_partition, log_offset
+  from unnest($1::uuid[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[])
+    as t (activity_id, author_id, deleted_at, log_generation, log_partition, log_offset)
+  order by activity_id, author_id
+  on conflict (activity_id, author_id) do nothing`;
+
+/** Deletes cannot be undone, so the first one stays. */
+export async function applyTombstones(database: Queryable, tombstones: readonly Tombstone[]): Promise<void> {
+  if (tombstones.length === 0) {
+    return;
+  }
+  await database.none(insertTombstones, [
+    tombstones.map((tombstone) => tombstone.activityId),
+    tombstones.map((tombstone) => tombstone.authorId),
+    tombstones.map((tombstone) => tombstone.deletedAt),
+    tombstones.map((tombstone) => tombstone.version.generation),
+    tombstones.map((tombstone) => tombstone.version.partition),
+    tombstones.map((tombstone) => tombstone.version.offset),
+  ]);
+}
+
+export interface UserChange {
+  userId: string;
+  name: string;
+  avatar: string | null;
+  version: LogVersion;
+}
+
+const upsertUsers = `
+  insert into users as u (id, name, avatar, log_generation, log_partition, log_offset)
+  select id, name, avatar, log_generation, log_partition, log_offset
+  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::integer[], $6::bigint[])
+    as change (id, name, avatar, log_generation, log_partition, log_offset)
+  order by id
+  on conflict (id) do update
+    set name = excluded.name, avatar = excluded.avatar, updated_at = now(), log_generation = excluded.log_generation,
+        log_partition = excluded.log_partition, log_offset = excluded.log_offset
+    where (excluded.log_generation, excluded.log_offset) > (u.log_generation, u.log_offset)`;
+
+/** Applies names and avatars, at most one change a user. */
+export async function applyUsers(database: Queryable, changes: readonly UserChange[]): Promise<void> {
+  if (changes.length === 0) {
+    return;
+  }
+  await database.none(upsertUsers, [
+    changes.map((change) => change.userId),
+    changes.map((change) => change.name),
+    changes.map((change) => change.avatar),
+    changes.map((change) => change.version.generation),
+    changes.map((change) => change.version.partition),
+    changes.map((change) => change.version.offset),
+  ]);
+}
+
+const insertUnknownUsers = `
+  insert into users (id, name)
+  select id, id from unnest($1::text[]) as named (id) order by id
+  on conflict (id) do nothing`;
+
+/** Users that are only named so far get their id as name. */
+export async function ensureUsers(database: Queryable, userIds: readonly string[]): Promise<void> {
+  if (userIds.length > 0) {
+    await database.none(insertUnknownUsers, [userIds]);
+  }
+}

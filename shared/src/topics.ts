@@ -1,0 +1,13 @@
+/** Names on Kafka, all from the namespace. */
+export function activitiesTopic(namespace: string): string {
+  return `${namespace}.activities`;
+}
+
+/** Records that could not be decoded or applied. */
+export function deadLetterTopic(namespace: string): string {
+  return `${namespace}.activities.dlq`;
+}
+
+export function fanoutGroup(namespace: string): string {
+  return `${namespace}.fanout`;
+}
