@@ -2,7 +2,7 @@
 # Downloads are kept outside the checkout, so that every clone on the machine shares them. A folder's name carries the
 # fingerprint of its recipe: a changed recipe makes a new folder, and no clone ever changes one that another is using.
 
-cache_dir=${TIDELINE_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tideline}
+cache_dir=$(realpath --canonicalize-missing "${TIDELINE_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/tideline}")
 cache_wait_limit_s=1800
 
 # fingerprint: twelve hex digits that stand for what is on stdin.

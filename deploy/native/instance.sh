@@ -30,8 +30,6 @@ use_instance() {
 # One writer at a time: two starts of one instance must not both launch its servers.
 lock_instance() {
   mkdir -p "$state_dir/.locks"
-  # The checkout's own .gitignore is not ours to rely on: data must never be committed, in any branch.
-  [ -e "$state_dir/.gitignore" ] || echo '*' >"$state_dir/.gitignore"
   exec 9>"$state_dir/.locks/$instance"
   if ! flock --nonblock 9; then
     say "another command is at work on instance $instance: waiting for it"

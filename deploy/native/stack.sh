@@ -4,6 +4,10 @@
 #        stack.sh start-server INSTANCE kafka|postgres|redis
 #        stack.sh stop-server INSTANCE kafka|postgres|redis [TERM|INT|KILL]
 set -euo pipefail
+if [ "$(uname -s)" != Linux ] || [ "${BASH_VERSINFO[0]}" -lt 5 ]; then
+  echo "The native stack needs Linux and bash 5; elsewhere: docker compose up." >&2
+  exit 1
+fi
 shopt -s inherit_errexit
 native_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 checkout_dir=$(cd "$native_dir/../.." && pwd)
@@ -13,18 +17,26 @@ for part in progress cache debian-root kafka-jars port instance process-identity
 done
 
 start() {
-  local server stopped=() began=$EPOCHREALTIME
+  local began=$EPOCHREALTIME stopped=()
+  find_stopped
+  [ ${#stopped[@]} -eq 0 ] || check_requirements "${stopped[@]}"
   lock_instance
-  mkdir -p "$instance_dir/data" "$instance_dir/logs"
-  for server in "${servers[@]}"; do server_pid "$server" >/dev/null || stopped+=("$server"); done
+  find_stopped # Another command may have held the lock.
   if [ ${#stopped[@]} -gt 0 ]; then
-    check_requirements "${stopped[@]}"
+    mkdir -p "$instance_dir/data" "$instance_dir/logs"
     assign_ports
     require_free_ports "${stopped[@]}"
   fi
   in_parallel start_one "${servers[@]}"
   [ "$failed_jobs" = 0 ] || fail "instance $instance is not complete; whatever did start goes on running until: stack.sh stop $instance"
   say "$instance is ready: Postgres ${ports[postgres]}, Redis ${ports[redis]}, Kafka ${ports[kafka]} ($(seconds_since "$began") s)"
+}
+
+# Sets the caller's `stopped`.
+find_stopped() {
+  local server
+  stopped=()
+  for server in "${servers[@]}"; do server_pid "$server" >/dev/null || stopped+=("$server"); done
 }
 
 # A server that runs already is waited for all the same: the start that launched it may have been killed.
