@@ -1,0 +1,128 @@
+import { TidelineError, unavailable } from '@tideline/shared/errors';
+import { createKafka } from '@tideline/shared/kafka-client';
+import { createLogger } from '@tideline/shared/logger';
+import { activitiesTopic, deadLetterTopic } from '@tideline/shared/topics';
+import type pg from 'pg';
+import type { SetUpConfig } from './config.js';
+import type { Report } from './set-up.js';
+
+const dayMs = 24 * 60 * 60 * 1000;
+const retentionMs = 7 * dayMs;
+/** Longer: somebody has to look at them. */
+const deadLetterRetentionMs = 30 * dayMs;
+
+type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
+type TopicsConfig = Pick<SetUpConfig, 'kafkaBrokers' | 'namespace' | 'partitions' | 'replicationFactor'>;
+
+/** Creates both topics where they are missing, and records which generation of the log begins with that (I1). */
+export async function createTopics(client: pg.Client, config: TopicsConfig, report: Report): Promise<void> {
+  await withAdmin(config.kafkaBrokers, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const topic = activitiesTopic(config.namespace);
+    if (existing.has(topic)) {
+      const partitions = await partitionsOf(admin, topic);
+      await recordExisting(client, topic, partitions);
+      if (partitions !== config.partitions) {
+        report(
+          `the topic ${topic} keeps its ${partitions} partitions: TIDELINE_PARTITIONS counts at its creation only`,
+        );
+      }
+    } else {
+      // Recorded first: offsets begin anew with the topic, and must never be taken for those of the generation before.
+      const generation = await beginGeneration(client, topic, config.partitions);
+      await createTopic(admin, topic, config.partitions, retentionMs, config.replicationFactor);
+      report(`created the topic ${topic}: ${config.partitions} partitions, generation ${generation}`);
+    }
+    const deadLetters = deadLetterTopic(config.namespace);
+    if (!existing.has(deadLetters)) {
+      await createTopic(admin, deadLetters, 1, deadLetterRetentionMs, config.replicationFactor);
+      report(`created the topic ${deadLetters}`);
+    }
+  });
+}
+
+/** Deletes both topics. */
+export async function deleteTopics(config: Pick<TopicsConfig, 'kafkaBrokers' | 'namespace'>): Promise<void> {
+  await withAdmin(config.kafkaBrokers, async (admin) => {
+    const existing = await admin.listTopics();
+    const topics = [activitiesTopic(config.namespace), deadLetterTopic(config.namespace)];
+    await admin.deleteTopics({ topics: topics.filter((topic) => existing.includes(topic)) });
+  });
+}
+
+async function withAdmin(brokers: string[], work: (admin: Admin) => Promise<void>): Promise<void> {
+  const admin = createKafka({ brokers, clientId: 'tideline-setup', logger: createLogger('setup', 'silent') }).admin();
+  try {
+    await admin.connect();
+  } catch (error) {
+    throw unavailable(`Kafka at ${brokers.join(', ')} does not answer: ${(error as Error).message}`, error);
+  }
+  try {
+    await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function createTopic(
+  admin: Admin,
+  topic: string,
+  numPartitions: number,
+  retention: number,
+  replicationFactor: number,
+): Promise<void> {
+  const settings = {
+    'retention.ms': retention,
+    // One replica may be away without stopping writes; an acknowledged record survives the loss of another.
+    'min.insync.replicas': Math.max(1, replicationFactor - 1),
+    'unclean.leader.election.enable': false,
+  };
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value: String(value) }));
+  try {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions, replicationFactor, configEntries }],
+    });
+  } catch (error) {
+    throw new TidelineError('configuration', `Kafka did not create the topic ${topic}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** kafkajs puts the broker's answers about single topics into a list. */
+function reasonOf(error: unknown): string {
+  const { errors, message } = error as { errors?: Error[]; message: string };
+  return errors?.map((each) => each.message).join('; ') ?? message;
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length ?? 0;
+}
+
+async function recordExisting(client: pg.Client, topic: string, partitions: number): Promise<void> {
+  const { rows } = await client.query<{ partitions: number }>(
+    'select partitions from log_generations where topic = $1 order by generation desc limit 1',
+    [topic],
+  );
+  const recorded = rows[0]?.partitions;
+  if (recorded === undefined) {
+    await beginGeneration(client, topic, partitions);
+  } else if (recorded !== partitions) {
+    throw new TidelineError(
+      'configuration',
+      `The topic ${topic} has ${partitions} partitions, but ${recorded} when it was set up: its records would get versions that cannot be compared. It would have to be drained first, which is not supported yet.`,
+    );
+  }
+}
+
+async function beginGeneration(client: pg.Client, topic: string, partitions: number): Promise<number> {
+  const { rows } = await client.query<{ generation: number }>(
+    `insert into log_generations (generation, topic, partitions)
+     select coalesce(max(generation), 0) + 1, $1, $2 from log_generations
+     returning generation`,
+    [topic, partitions],
+  );
+  return rows[0]?.generation ?? 0;
+}

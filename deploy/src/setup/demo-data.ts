@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import type { Report } from './set-up.js';
+
+const users = [
+  { id: '1', name: 'ivan', key: 'abc123' },
+  { id: '2', name: 'nico', key: 'abc124' },
+  { id: '3', name: 'eric', key: 'abc125' },
+];
+const service = { name: 'demo-producer', key: 'demo-producer', scopes: ['write', 'read', 'admin'] };
+const keys = [...users.map(({ key }) => key), service.key].map(sha256);
+
+// A user that was only mentioned so far has its id as name; one that was described keeps what was said.
+const putUser = `
+  insert into users (id, name) values ($1, $2)
+  on conflict (id) do update set name = excluded.name where users.log_generation = 0`;
+
+const putKey = `
+  insert into api_keys (key_sha256, kind, name, user_id, scopes) values ($1, $2, $3, $4, $5)
+  on conflict (key_sha256) do update set revoked_at = null`;
+
+const revokeKeys = 'update api_keys set revoked_at = now() where key_sha256 = any($1) and revoked_at is null';
+
+/** In demo mode: users and keys that everybody knows. Without it those keys must not work, even if they once did. */
+export async function putDemoData(client: pg.Client, demo: boolean, report: Report): Promise<void> {
+  if (!demo) {
+    const { rowCount } = await client.query(revokeKeys, [keys]);
+    if (rowCount !== 0) {
+      report('revoked the demo keys: TIDELINE_DEMO is not 1');
+    }
+    return;
+  }
+  for (const { id, name, key } of users) {
+    await client.query(putUser, [id, name]);
+    await client.query(putKey, [sha256(key), 'user', name, id, []]);
+  }
+  await client.query(putKey, [sha256(service.key), 'service', service.name, null, service.scopes]);
+}
+
+function sha256(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}

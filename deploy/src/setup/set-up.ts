@@ -1,0 +1,23 @@
+import { applyMigrations } from './apply-migrations.js';
+import type { SetUpConfig } from './config.js';
+import { createDatabase } from './create-database.js';
+import { createTopics } from './create-topics.js';
+import { putDemoData } from './demo-data.js';
+import { withSetUpLock } from './set-up-lock.js';
+
+/** Takes one line about something that was done. */
+export type Report = (line: string) => void;
+
+/**
+ * Makes everything that the services expect to find: the database, its schema, the topics and the record of which
+ * generation they are. Does only what is missing, so it can run before every start; several at once wait for one
+ * another. Throws `configuration` where something that exists does not fit, `unavailable` where a server is away.
+ */
+export async function setUp(config: SetUpConfig, report: Report = () => undefined): Promise<void> {
+  await createDatabase(config.databaseUrl, report);
+  await withSetUpLock(config.databaseUrl, async (client) => {
+    await applyMigrations(client, report);
+    await createTopics(client, config, report);
+    await putDemoData(client, config.demo, report);
+  });
+}
