@@ -1,5 +1,5 @@
 import type { LogVersion } from './activity-record.js';
-import type { Queryable } from './database.js';
+import { prepared, type Queryable } from './database.js';
 
 /**
  * The SQL that brings a control record into its projection. Fanout runs it for every record; ingest runs the same for
@@ -47,16 +47,18 @@ export async function applyFollows(database: Queryable, changes: readonly Follow
   }
   const followers = changes.map((change) => change.followerId);
   const followees = changes.map((change) => change.followeeId);
-  await database.none(upsertFollows, [
-    followers,
-    followees,
-    changes.map((change) => change.active),
-    changes.map((change) => change.changedAt),
-    changes.map((change) => change.version.generation),
-    changes.map((change) => change.version.partition),
-    changes.map((change) => change.version.offset),
-  ]);
-  return await database.any<FollowState>(readFollows, [followers, followees]);
+  await database.none(
+    prepared('upsert-follows', upsertFollows, [
+      followers,
+      followees,
+      changes.map((change) => change.active),
+      changes.map((change) => change.changedAt),
+      changes.map((change) => change.version.generation),
+      changes.map((change) => change.version.partition),
+      changes.map((change) => change.version.offset),
+    ]),
+  );
+  return await database.any<FollowState>(prepared('read-follows', readFollows, [followers, followees]));
 }
 
 export interface Tombstone {
@@ -80,14 +82,16 @@ export async function applyTombstones(database: Queryable, tombstones: readonly 
   if (tombstones.length === 0) {
     return;
   }
-  await database.none(insertTombstones, [
-    tombstones.map((tombstone) => tombstone.activityId),
-    tombstones.map((tombstone) => tombstone.authorId),
-    tombstones.map((tombstone) => tombstone.deletedAt),
-    tombstones.map((tombstone) => tombstone.version.generation),
-    tombstones.map((tombstone) => tombstone.version.partition),
-    tombstones.map((tombstone) => tombstone.version.offset),
-  ]);
+  await database.none(
+    prepared('insert-tombstones', insertTombstones, [
+      tombstones.map((tombstone) => tombstone.activityId),
+      tombstones.map((tombstone) => tombstone.authorId),
+      tombstones.map((tombstone) => tombstone.deletedAt),
+      tombstones.map((tombstone) => tombstone.version.generation),
+      tombstones.map((tombstone) => tombstone.version.partition),
+      tombstones.map((tombstone) => tombstone.version.offset),
+    ]),
+  );
 }
 
 export interface UserChange {
@@ -113,14 +117,16 @@ export async function applyUsers(database: Queryable, changes: readonly UserChan
   if (changes.length === 0) {
     return;
   }
-  await database.none(upsertUsers, [
-    changes.map((change) => change.userId),
-    changes.map((change) => change.name),
-    changes.map((change) => change.avatar),
-    changes.map((change) => change.version.generation),
-    changes.map((change) => change.version.partition),
-    changes.map((change) => change.version.offset),
-  ]);
+  await database.none(
+    prepared('upsert-users', upsertUsers, [
+      changes.map((change) => change.userId),
+      changes.map((change) => change.name),
+      changes.map((change) => change.avatar),
+      changes.map((change) => change.version.generation),
+      changes.map((change) => change.version.partition),
+      changes.map((change) => change.version.offset),
+    ]),
+  );
 }
 
 const insertUnknownUsers = `
@@ -131,6 +137,6 @@ const insertUnknownUsers = `
 /** Users that are only named so far get their id as name. */
 export async function ensureUsers(database: Queryable, userIds: readonly string[]): Promise<void> {
   if (userIds.length > 0) {
-    await database.none(insertUnknownUsers, [userIds]);
+    await database.none(prepared('insert-unknown-users', insertUnknownUsers, [userIds]));
   }
 }

@@ -10,16 +10,20 @@ export interface Service {
 const stopTimeoutMs = 20_000;
 
 /**
- * Runs a service until SIGINT or SIGTERM, then stops it. A start that fails, an uncaught error or a stop that takes
- * longer than 20 s ends the process with status 1.
+ * Runs a service until SIGINT or SIGTERM, then stops it. A start that fails, an uncaught error, a stop that takes
+ * longer than 20 s and a service that says it cannot go on (`onFatal`) end the process with status 1.
  */
-export async function runService(name: string, logger: Logger, start: () => Promise<Service>): Promise<void> {
+export async function runService(
+  name: string,
+  start: (onFatal: (reason: string) => void) => Promise<Service>,
+): Promise<void> {
+  const logger = createLogger(name, 'info');
   process.on('uncaughtException', (error) => fail(logger, error, 'uncaught error'));
   process.on('unhandledRejection', (error) => fail(logger, error, 'unhandled rejection'));
 
   let service: Service;
   try {
-    service = await start();
+    service = await start((reason) => fail(logger, undefined, reason));
   } catch (error) {
     return fail(logger, error, `${name} cannot start`);
   }

@@ -45,28 +45,37 @@ export function parseJson(bytes: Buffer): unknown {
 
 /** Walks without recursion: the depth is the sender's choice. */
 function refuseUnstorable(root: unknown): void {
-  const waiting: { value: unknown; depth: number }[] = [{ value: root, depth: 0 }];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { value, depth } = next;
+  // The array of a batch does not count as a level of its activities.
+  const waiting: Visit[] = [{ value: root, depth: Array.isArray(root) ? 0 : 1 }];
+  for (let visit = waiting.pop(); visit !== undefined; visit = waiting.pop()) {
+    const { value, depth } = visit;
     if (typeof value === 'string') {
       refuseText(value);
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
       throw invalidRequest('The body has a number that is out of range.');
     } else if (typeof value === 'object' && value !== null) {
-      // The array of a batch does not count as a level of its activities.
-      const level = depth + (Array.isArray(value) && depth === 0 ? 0 : 1);
-      if (level > activityLimits.nestingMax) {
-        throw invalidRequest(`The body is nested deeper than ${activityLimits.nestingMax} levels.`);
-      }
-      for (const [name, child] of Object.entries(value)) {
-        if (forbiddenNames.has(name)) {
-          throw invalidRequest(`The body uses the forbidden name ${name}.`);
-        }
-        refuseText(name);
-        waiting.push({ value: child, depth: level });
-      }
+      waiting.push(...childrenOf(value, depth));
     }
   }
+}
+
+interface Visit {
+  value: unknown;
+  /** Of an object or array: its own level, from 1. */
+  depth: number;
+}
+
+function childrenOf(parent: object, depth: number): Visit[] {
+  if (depth > activityLimits.nestingMax) {
+    throw invalidRequest(`The body is nested deeper than ${activityLimits.nestingMax} levels.`);
+  }
+  return Object.entries(parent).map(([name, value]) => {
+    if (forbiddenNames.has(name)) {
+      throw invalidRequest(`The body uses the forbidden name ${name}.`);
+    }
+    refuseText(name);
+    return { value: value as unknown, depth: depth + 1 };
+  });
 }
 
 function refuseText(text: string): void {

@@ -1,0 +1,109 @@
+-- Delivers ids into lists of one bucket: inboxes, outboxes. Each list comes once, with all its new ids.
+--
+-- A list holds 16-byte ids, newest first, sorted and without duplicates, and at its tail a sentinel: R (ready) or
+-- B (building), the floor (16 bytes: every id above it is in the list), and for B the builder's token. A list that is
+-- missing is nobody's at present and stays missing. Strings are compared as bytes: the server runs in locale C.
+--
+-- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3.. lists
+-- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 cap, 5 slack (a list is trimmed to cap when it exceeds cap + slack),
+--       6 '1' if a list that is being built must start over, else '0',
+--       7 for each list: the number of its ids (2 bytes, big endian), then the ids, oldest first
+-- Returns how many ids were new to their list.
+if redis.call('get', KEYS[1]) ~= ARGV[1] then
+  return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
+end
+local fence = redis.call('hget', KEYS[2], ARGV[2])
+if not fence or tonumber(fence) < tonumber(ARGV[3]) then
+  return redis.error_reply('NOFENCE the fence of the partition is not in the cache')
+end
+if fence ~= ARGV[3] then
+  return redis.error_reply('FENCED another consumer owns the partition')
+end
+
+local id_bytes = 16
+local first_look = 16
+local cap = tonumber(ARGV[4])
+local length_max = cap + tonumber(ARGV[5]) + 1
+local start_over = ARGV[6] == '1'
+local packed = ARGV[7]
+
+local function floor_of(sentinel)
+  return string.sub(sentinel, 2, id_bytes + 1)
+end
+
+-- Puts an id that is not newer than the head where it belongs. Looks further in steps that double: what is late is
+-- seldom very late.
+local function insert_late(key, id)
+  local from, step = 0, first_look
+  while true do
+    local part = redis.call('lrange', key, from, from + step - 1)
+    for i = 1, #part do
+      local entry = part[i]
+      if #entry > id_bytes then
+        if id <= floor_of(entry) then
+          return 0
+        end
+        redis.call('linsert', key, 'before', entry, id)
+        return 1
+      end
+      if entry == id then
+        return 0
+      end
+      if entry < id then
+        redis.call('linsert', key, 'before', entry, id)
+        return 1
+      end
+    end
+    from = from + step
+    step = step * 2
+  end
+end
+
+local function trim(key)
+  local newest_cut = redis.call('lindex', key, cap)
+  local sentinel = redis.call('lindex', key, -1)
+  redis.call('ltrim', key, 0, cap - 1)
+  redis.call('rpush', key, string.sub(sentinel, 1, 1) .. newest_cut .. string.sub(sentinel, id_bytes + 2))
+end
+
+local function deliver(key, ids)
+  local head = redis.call('lindex', key, 0)
+  if not head then
+    return 0
+  end
+  if start_over and string.sub(redis.call('lindex', key, -1), 1, 1) == 'B' then
+    redis.call('unlink', key)
+    return 0
+  end
+  -- An empty list takes whatever is above its floor.
+  local newest = #head > id_bytes and floor_of(head) or head
+  local inserted = 0
+  for i = 1, #ids do
+    if ids[i] > newest then
+      local length = redis.call('lpush', key, unpack(ids, i))
+      if length > length_max then
+        trim(key)
+      end
+      return inserted + #ids - i + 1
+    end
+    inserted = inserted + insert_late(key, ids[i])
+  end
+  if inserted > 0 and redis.call('llen', key) > length_max then
+    trim(key)
+  end
+  return inserted
+end
+
+local delivered = 0
+local at = 1
+for k = 3, #KEYS do
+  local high, low = string.byte(packed, at, at + 1)
+  at = at + 2
+  local ids = {}
+  for i = 1, high * 256 + low do
+    ids[i] = string.sub(packed, at, at + id_bytes - 1)
+    at = at + id_bytes
+  end
+  delivered = delivered + deliver(KEYS[k], ids)
+end
+return delivered

@@ -1,0 +1,112 @@
+import { activityIdToBytes } from '@tideline/shared/activity-id';
+import { ListUpdates } from '../inbox/list-updates.js';
+import { readAudiences } from '../storage/activity-reader.js';
+import type { PersistedBatch } from '../storage/activity-writer.js';
+import { onlyFollows } from '../storage/follower-store.js';
+import type { Author } from './author-cache.js';
+import type { Delivery } from './delivery.js';
+import { activityOf, type RecordBatch } from './record-batch.js';
+
+/** What delivery has to know of an activity, as it is stored. */
+export interface StoredContent {
+  id: string;
+  actorId: string;
+  to: string[] | null;
+}
+
+/** Bounds what one wave of deliveries holds in memory and sends at once. */
+const deliveriesPerWaveMax = 100_000;
+/** Lua takes so many arguments from a table at once, and one list may get all of a wave. */
+const contentsPerWaveMax = 2_000;
+const bodyTtlS = 86_400;
+
+/**
+ * The contents of a batch that are to be delivered, oldest first. One that was there before is delivered as it was
+ * stored then, even if its producer said something else this time.
+ */
+export async function storedContents(
+  { database }: Delivery,
+  batch: RecordBatch,
+  { knownIds, deletedIds }: PersistedBatch,
+): Promise<StoredContent[]> {
+  const stored = await readAudiences(database, [...knownIds]);
+  const fresh = batch.contents
+    .filter(({ record }) => !knownIds.has(record.id))
+    .map(({ record: { id, actorId, to } }) => ({ id, actorId, to: to ?? null }));
+  return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Caches the bodies of new activities. Not of known ones: what is stored counts, and readers find it there. */
+export async function cacheBodies(
+  { cache }: Delivery,
+  batch: RecordBatch,
+  { knownIds }: PersistedBatch,
+): Promise<void> {
+  const { keys } = cache;
+  const entries = batch.contents
+    .filter(({ record }) => !knownIds.has(record.id))
+    .map(({ record }) => ({ key: keys.body(record.id), value: JSON.stringify(activityOf(record)) }));
+  await cache.writeMany(entries, bodyTtlS);
+}
+
+/** Puts each content into the inboxes it belongs in, and public ones into their author's outbox. */
+export async function deliverContents(
+  delivery: Delivery,
+  contents: readonly StoredContent[],
+  authors: ReadonlyMap<string, Author>,
+): Promise<void> {
+  const targets = await targetsOf(delivery, contents);
+  let wave = new ListUpdates();
+  let contentsInWave = 0;
+  for (const content of contents) {
+    addRecipients(wave, content, authors.get(content.actorId), targets.get(content.id));
+    contentsInWave += 1;
+    if (wave.size >= deliveriesPerWaveMax || contentsInWave >= contentsPerWaveMax) {
+      await send(delivery, wave);
+      wave = new ListUpdates();
+      contentsInWave = 0;
+    }
+  }
+  await send(delivery, wave);
+}
+
+function addRecipients(
+  wave: ListUpdates,
+  { id, actorId, to }: StoredContent,
+  author: Author | undefined,
+  targets: readonly string[] | undefined,
+): void {
+  const bytes = activityIdToBytes(id);
+  wave.add('inbox', actorId, bytes);
+  if (to === null) {
+    wave.add('outbox', actorId, bytes);
+  }
+  for (const followerId of (to === null ? author?.followers : targets) ?? []) {
+    wave.add('inbox', followerId, bytes);
+  }
+}
+
+/** For targeted activities, who of the audience follows the author: they are pushed to, whatever the author's mode. */
+async function targetsOf(
+  { database }: Delivery,
+  contents: readonly StoredContent[],
+): Promise<Map<string, readonly string[]>> {
+  const targeted = contents.filter(({ to }) => to !== null);
+  const pairs = targeted.flatMap(({ actorId, to }) =>
+    (to ?? []).map((followerId) => ({ authorId: actorId, followerId })),
+  );
+  const follows = await onlyFollows(database, pairs);
+  const following = new Set(follows.map(({ authorId, followerId }) => `${authorId} ${followerId}`));
+  return new Map(
+    targeted.map(({ id, actorId, to }) => [
+      id,
+      [...new Set(to)].filter((followerId) => following.has(`${actorId} ${followerId}`)),
+    ]),
+  );
+}
+
+async function send({ inboxes, hold, metrics, heartbeat }: Delivery, wave: ListUpdates): Promise<void> {
+  const inserted = await inboxes.insert(hold, wave, 'accept');
+  metrics.delivered(wave.size, inserted);
+  await heartbeat();
+}

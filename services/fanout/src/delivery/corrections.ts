@@ -1,0 +1,93 @@
+import { activityIdToBytes } from '@tideline/shared/activity-id';
+import type { FollowState } from '@tideline/shared/projections';
+import { appendTombstones, dropInboxes, dropRegisters } from '@tideline/shared/registers';
+import { ListUpdates, oldestFirst } from '../inbox/list-updates.js';
+import { markPurged, newestAnyIds, newestVisibleIds, readAudiences } from '../storage/activity-reader.js';
+import { followerPages } from '../storage/follower-store.js';
+import type { Delivery } from './delivery.js';
+import type { RecordBatch } from './record-batch.js';
+
+/** More changes than this in one batch are an import: then dropping the inboxes costs less than merging into them. */
+const followMergesMax = 64;
+
+/**
+ * Makes inboxes agree with follows that changed, and has the followers' registers loaded anew. `states` is what holds
+ * now: a follow that ended since is not merged.
+ */
+export async function applyFollowChanges(delivery: Delivery, states: readonly FollowState[]): Promise<void> {
+  if (states.length === 0) {
+    return;
+  }
+  const { cache } = delivery;
+  const readers = new Set(states.map(({ followerId }) => followerId));
+  if (states.length > followMergesMax) {
+    await cache.run(dropInboxes(cache, readers));
+  } else {
+    for (const state of states) {
+      await (state.active ? mergeAuthor(delivery, state) : removeAuthor(delivery, state));
+    }
+  }
+  await cache.run(dropRegisters(cache, readers));
+}
+
+async function mergeAuthor(
+  { database, inboxes, hold }: Delivery,
+  { followerId, followeeId }: FollowState,
+): Promise<void> {
+  const updates = new ListUpdates();
+  for (const id of oldestFirst(await newestVisibleIds(database, followeeId, followerId, inboxes.listLengthMax))) {
+    updates.add('inbox', followerId, id);
+  }
+  await inboxes.insert(hold, updates, 'start_over');
+}
+
+async function removeAuthor(
+  { database, inboxes, hold }: Delivery,
+  { followerId, followeeId }: FollowState,
+): Promise<void> {
+  const updates = new ListUpdates();
+  // All of the author's entries are among its newest ids, because a list has all ids above its floor.
+  for (const id of oldestFirst(await newestAnyIds(database, followeeId, inboxes.listLengthMax))) {
+    updates.add('inbox', followerId, id);
+  }
+  await inboxes.remove(hold, updates);
+}
+
+/** Takes deleted activities out of every list. Until that is done, readers know them by their tombstones. */
+export async function applyDeletes(delivery: Delivery, deletes: RecordBatch['deletes']): Promise<void> {
+  if (deletes.length === 0) {
+    return;
+  }
+  const { cache, database } = delivery;
+  const tombstones = deletes.map(({ record }) => ({ activityId: record.objectId, authorId: record.authorId }));
+  await cache.run([appendTombstones(cache, tombstones)]);
+
+  const authors = new Map(tombstones.map(({ activityId, authorId }) => [`${activityId} ${authorId}`, authorId]));
+  for (const { id, actorId } of await readAudiences(database, [...new Set(tombstones.map((t) => t.activityId))])) {
+    // Deleting what is somebody else's does nothing.
+    if (authors.has(`${id} ${actorId}`)) {
+      await removeActivity(delivery, id, actorId);
+    }
+  }
+  await markPurged(database, tombstones);
+}
+
+async function removeActivity(
+  { database, inboxes, hold, heartbeat }: Delivery,
+  id: string,
+  actorId: string,
+): Promise<void> {
+  const bytes = activityIdToBytes(id);
+  const own = new ListUpdates();
+  own.add('inbox', actorId, bytes);
+  own.add('outbox', actorId, bytes);
+  await inboxes.remove(hold, own);
+  for await (const followers of followerPages(database, actorId)) {
+    const updates = new ListUpdates();
+    for (const followerId of followers) {
+      updates.add('inbox', followerId, bytes);
+    }
+    await inboxes.remove(hold, updates);
+    await heartbeat();
+  }
+}

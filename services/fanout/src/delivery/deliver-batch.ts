@@ -1,0 +1,35 @@
+import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
+import { cacheBodies, deliverContents, storedContents } from './content-delivery.js';
+import { applyDeletes, applyFollowChanges } from './corrections.js';
+import type { Delivery } from './delivery.js';
+import { type LoggedRecord, sortOut } from './record-batch.js';
+import { crossThreshold } from './threshold-crossing.js';
+
+/**
+ * Brings records of one partition into TimescaleDB and Redis. The commit comes first, so that readers and rebuilds
+ * find in the database whatever Redis is told of; every step can be repeated, and a batch that failed half way is
+ * (I11). Throws `fenced` when the partition has another owner by now.
+ */
+export async function deliverBatch(delivery: Delivery, records: readonly LoggedRecord[]): Promise<void> {
+  const { authors, metrics } = delivery;
+  const batch = sortOut(records);
+
+  const persisted = await metrics.timed('persist', () =>
+    persistBatch(delivery.database, delivery.hold, batch, delivery.knownUsers),
+  );
+  for (const userId of usersNamedBy(batch)) {
+    delivery.knownUsers.set(userId, true);
+  }
+  await delivery.heartbeat();
+
+  const contents = await storedContents(delivery, batch, persisted);
+  const changed = await authors.followsChanged(persisted.follows);
+  const loaded = await metrics.timed('followers', () => authors.load(new Set(contents.map(({ actorId }) => actorId))));
+  await metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted));
+  await metrics.timed('deliver', () => deliverContents(delivery, contents, loaded));
+  metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
+
+  await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
+  await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
+  await metrics.timed('threshold', () => crossThreshold(delivery, new Map([...loaded, ...changed])));
+}

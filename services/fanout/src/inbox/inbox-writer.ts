@@ -1,0 +1,96 @@
+import type { Cache, ScriptArgument, ScriptCall } from '@tideline/shared/cache';
+import { bucketCount } from '@tideline/shared/feed-keys';
+import { loadScript, type RedisScript } from '@tideline/shared/redis-script';
+import type { PartitionHold } from '../storage/activity-writer.js';
+import { type ListUpdate, type ListUpdates, packIds } from './list-updates.js';
+
+/**
+ * Writes to inboxes and outboxes, a script call for each bucket. Every call carries the cache epoch and the fence;
+ * all of them can be repeated. They throw `fenced`, or what is worth repeating: `cache_refused` and `unavailable`.
+ */
+
+const insertIds = loadScript('insert-ids', import.meta.url);
+const removeIds = loadScript('remove-ids', import.meta.url);
+const setFence = loadScript('set-fence', import.meta.url);
+
+/** Bounds how long one call keeps Redis from others: some 2 ms. */
+const listsPerCallMax = 1_000;
+/** Trimming costs as much as a delivery, so a list grows by this much before it is cut back to its cap. */
+const listSlack = 32;
+const fenceTtlS = 86_400;
+
+export interface InboxWriterOptions {
+  cache: Cache;
+  inboxCap: number;
+}
+
+/** What happens to a list that is being built when it gets ids: it takes them, or its builder has to start over. */
+export type WhileBuilding = 'accept' | 'start_over';
+
+export class InboxWriter {
+  readonly #cache: Cache;
+  readonly #inboxCap: number;
+
+  constructor({ cache, inboxCap }: InboxWriterOptions) {
+    this.#cache = cache;
+    this.#inboxCap = inboxCap;
+  }
+
+  /** More ids of one author than this cannot be in a list. */
+  get listLengthMax(): number {
+    return this.#inboxCap + listSlack;
+  }
+
+  /** Tells every bucket who owns the partition. */
+  async announceFence(hold: PartitionHold): Promise<void> {
+    const { keys } = this.#cache;
+    await this.#cache.run(
+      Array.from({ length: bucketCount }, (_, bucket) => ({
+        script: setFence,
+        keys: [keys.bucketEpoch(bucket), keys.fences(bucket)],
+        args: [keys.epoch, hold.partition, hold.fence, fenceTtlS],
+      })),
+    );
+  }
+
+  /** Puts ids into the lists that exist. Returns how many were new to their list. */
+  async insert(hold: PartitionHold, updates: ListUpdates, whileBuilding: WhileBuilding): Promise<number> {
+    const startOver = whileBuilding === 'start_over' ? '1' : '0';
+    return await this.#run(insertIds, hold, updates, [this.#inboxCap, listSlack, startOver]);
+  }
+
+  /** Takes ids out of the lists that hold them. Returns how many entries went. */
+  async remove(hold: PartitionHold, updates: ListUpdates): Promise<number> {
+    return await this.#run(removeIds, hold, updates, []);
+  }
+
+  async #run(
+    script: RedisScript,
+    hold: PartitionHold,
+    updates: ListUpdates,
+    settings: ScriptArgument[],
+  ): Promise<number> {
+    if (updates.size === 0) {
+      return 0;
+    }
+    const { keys } = this.#cache;
+    const calls: ScriptCall[] = [];
+    for (const [bucket, lists] of updates.byBucket(keys)) {
+      for (const part of inParts(lists)) {
+        calls.push({
+          script,
+          keys: [keys.bucketEpoch(bucket), keys.fences(bucket), ...part.map(({ key }) => key)],
+          args: [keys.epoch, hold.partition, hold.fence, ...settings, packIds(part)],
+        });
+      }
+    }
+    const answers = await this.#cache.run(calls);
+    return answers.reduce<number>((sum, answer) => sum + Number(answer), 0);
+  }
+}
+
+function* inParts(lists: readonly ListUpdate[]): Generator<readonly ListUpdate[]> {
+  for (let start = 0; start < lists.length; start += listsPerCallMax) {
+    yield lists.slice(start, start + listsPerCallMax);
+  }
+}

@@ -1,0 +1,80 @@
+import { activityIdBytes, activityIdToBytes } from '@tideline/shared/activity-id';
+import type { FeedKeys } from '@tideline/shared/feed-keys';
+import { bucketOf } from '@tideline/shared/feed-keys';
+
+/** Which of a user's two lists. */
+export type ListKind = 'inbox' | 'outbox';
+
+/** One list and the ids that go into it, or out of it. */
+export interface ListUpdate {
+  key: string;
+  ids: Buffer[];
+}
+
+/**
+ * Collects ids by list, so that a batch is turned round: each list is touched once, with all its ids, however many
+ * authors they come from.
+ */
+export class ListUpdates {
+  /** How many ids in all lists. */
+  size = 0;
+  readonly #inboxes = new Map<string, Buffer[]>();
+  readonly #outboxes = new Map<string, Buffer[]>();
+
+  /** Ids of one list must be added oldest first, and each once. */
+  add(kind: ListKind, userId: string, id: Buffer): void {
+    const lists = kind === 'inbox' ? this.#inboxes : this.#outboxes;
+    const ids = lists.get(userId);
+    if (ids === undefined) {
+      lists.set(userId, [id]);
+    } else {
+      ids.push(id);
+    }
+    this.size += 1;
+  }
+
+  /** The lists by bucket, under the names of the epoch that `keys` is of. */
+  byBucket(keys: FeedKeys): Map<number, ListUpdate[]> {
+    const buckets = new Map<number, ListUpdate[]>();
+    for (const [userId, ids] of this.#inboxes) {
+      const bucket = bucketOf(userId);
+      push(buckets, bucket, { key: keys.inbox(userId, bucket), ids });
+    }
+    for (const [userId, ids] of this.#outboxes) {
+      const bucket = bucketOf(userId);
+      push(buckets, bucket, { key: keys.outbox(userId, bucket), ids });
+    }
+    return buckets;
+  }
+}
+
+function push(buckets: Map<number, ListUpdate[]>, bucket: number, update: ListUpdate): void {
+  const updates = buckets.get(bucket);
+  if (updates === undefined) {
+    buckets.set(bucket, [update]);
+  } else {
+    updates.push(update);
+  }
+}
+
+const countBytes = 2;
+
+/** The ids as the scripts take them: for each list their number in 2 bytes, then 16 bytes each. */
+export function packIds(updates: readonly ListUpdate[]): Buffer {
+  const total = updates.reduce((bytes, { ids }) => bytes + countBytes + ids.length * activityIdBytes, 0);
+  const packed = Buffer.allocUnsafe(total);
+  let offset = 0;
+  for (const { ids } of updates) {
+    offset = packed.writeUInt16BE(ids.length, offset);
+    for (const id of ids) {
+      packed.set(id, offset);
+      offset += activityIdBytes;
+    }
+  }
+  return packed;
+}
+
+/** Sorts ids the way feeds do, oldest first, as the bytes that Redis holds. */
+export function oldestFirst(ids: Iterable<string>): Buffer[] {
+  return [...new Set(ids)].sort().map(activityIdToBytes);
+}

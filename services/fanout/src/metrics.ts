@@ -1,0 +1,102 @@
+import { durationBuckets } from '@tideline/shared/metrics';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export interface FanoutMetrics {
+  /** Runs a stage of a batch and notes how long it took. */
+  timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
+  batchTaken(records: number): void;
+  delivered(addressed: number, inserted: number): void;
+  /** When the delivered contents were accepted, in Unix milliseconds. */
+  contentsDelivered(acceptedAt: readonly number[]): void;
+  deadLettered(stage: string): void;
+  batchRetried(code: string): void;
+  partitionTaken(): void;
+  thresholdCrossed(to: 'push' | 'pull'): void;
+  lagMeasured(partition: number, records: number): void;
+  lagForgotten(): void;
+}
+
+export function fanoutMetrics(registry: Registry): FanoutMetrics {
+  const registers = [registry];
+  const stageDuration = new Histogram({
+    name: 'tideline_batch_stage_duration_seconds',
+    help: 'Time of one stage of a batch',
+    labelNames: ['stage'],
+    buckets: durationBuckets,
+    registers,
+  });
+  const batchSize = new Histogram({
+    name: 'tideline_batch_records',
+    help: 'Records of a batch',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+    registers,
+  });
+  const deliveries = new Counter({
+    name: 'tideline_deliveries_total',
+    help: 'Deliveries to inboxes and outboxes: addressed, and those new to a list that exists',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const freshness = new Histogram({
+    name: 'tideline_freshness_seconds',
+    help: 'Time from accepted by ingest to in the inboxes',
+    buckets: durationBuckets,
+    registers,
+  });
+  const deadLetters = new Counter({
+    name: 'tideline_dead_letters_total',
+    help: 'Records given up',
+    labelNames: ['stage'],
+    registers,
+  });
+  const retries = new Counter({
+    name: 'tideline_batch_retries_total',
+    help: 'Batches tried again, by reason',
+    labelNames: ['code'],
+    registers,
+  });
+  const partitions = new Counter({
+    name: 'tideline_partitions_taken_total',
+    help: 'Fences taken: rises with every rebalance',
+    registers,
+  });
+  const crossings = new Counter({
+    name: 'tideline_threshold_crossings_total',
+    help: 'Authors that changed between push and pull',
+    labelNames: ['to'],
+    registers,
+  });
+  const lag = new Gauge({
+    name: 'tideline_consumer_lag_records',
+    help: 'Records of a partition that are not committed yet',
+    labelNames: ['partition'],
+    registers,
+  });
+  return {
+    async timed(stage, work) {
+      const end = stageDuration.startTimer({ stage });
+      try {
+        return await work();
+      } finally {
+        end();
+      }
+    },
+    batchTaken: (records) => batchSize.observe(records),
+    delivered: (addressed, inserted) => {
+      deliveries.inc({ outcome: 'addressed' }, addressed);
+      deliveries.inc({ outcome: 'inserted' }, inserted);
+    },
+    contentsDelivered: (acceptedAt) => {
+      const now = Date.now();
+      for (const at of acceptedAt) {
+        freshness.observe((now - at) / 1000);
+      }
+    },
+    deadLettered: (stage) => deadLetters.inc({ stage }),
+    batchRetried: (code) => retries.inc({ code }),
+    partitionTaken: () => partitions.inc(),
+    thresholdCrossed: (to) => crossings.inc({ to }),
+    lagMeasured: (partition, records) => lag.set({ partition }, records),
+    lagForgotten: () => lag.reset(),
+  };
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Cache } from '@tideline/shared/cache';
+import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
+import { openDatabase } from '@tideline/shared/database';
+import { DatabaseProbe } from '@tideline/shared/database-probe';
+import { createKafka } from '@tideline/shared/kafka-client';
+import { readLogGenerationWhenUp } from '@tideline/shared/log-generation';
+import { createLogger } from '@tideline/shared/logger';
+import { createRegistry } from '@tideline/shared/metrics';
+import { startOperationsServer } from '@tideline/shared/operations-server';
+import type { Service } from '@tideline/shared/run-service';
+import { activitiesTopic, deadLetterTopic, fanoutGroup } from '@tideline/shared/topics';
+import { LRUCache } from 'lru-cache';
+import type { FanoutConfig } from './config.js';
+import { PartitionOwner } from './delivery/partition-owner.js';
+import { InboxWriter } from './inbox/inbox-writer.js';
+import { ActivityConsumer } from './kafka/activity-consumer.js';
+import { ConsumerLag } from './kafka/consumer-lag.js';
+import { DeadLetters } from './kafka/dead-letters.js';
+import { fanoutMetrics } from './metrics.js';
+
+const knownUsersMax = 200_000;
+
+export interface FanoutService extends Service {
+  operationsPort: number;
+}
+
+/**
+ * Starts fanout. `onFatal` is called when it cannot go on and the process should be replaced.
+ * Throws `configuration` where set-up did not run.
+ */
+export async function startFanout(config: FanoutConfig, onFatal: (reason: string) => void): Promise<FanoutService> {
+  const logger = createLogger('fanout', config.logLevel);
+  const registry = createRegistry('fanout');
+  const metrics = fanoutMetrics(registry);
+  const database = openDatabase({
+    url: config.databaseUrl,
+    applicationName: 'tideline-fanout',
+    poolSize: config.partitionConcurrency + 2,
+    logger,
+  });
+  const probe = new DatabaseProbe(database);
+  const cache = new Cache({
+    url: config.redisUrl,
+    namespace: config.namespace,
+    epochs: cacheEpochStore(database),
+    logger,
+  });
+  const kafka = createKafka({ brokers: config.kafkaBrokers, clientId: 'tideline-fanout', logger });
+  const topic = activitiesTopic(config.namespace);
+  const groupId = fanoutGroup(config.namespace);
+
+  let consumer: ActivityConsumer | undefined;
+  const operations = await startOperationsServer({
+    host: config.listenHost,
+    port: config.operationsPort,
+    registry,
+    readiness: () => {
+      if (!consumer?.isJoined) {
+        return 'not in the consumer group';
+      }
+      if (!cache.isOpen()) {
+        return 'Redis is not available';
+      }
+      return probe.isUp ? undefined : 'the database is not available';
+    },
+  });
+
+  const { generation, partitions } = await readLogGenerationWhenUp(database, topic, logger);
+  await cache.start();
+  const inboxes = new InboxWriter({ cache, inboxCap: config.inboxCap });
+  const deadLetters = new DeadLetters(kafka, deadLetterTopic(config.namespace), topic);
+  const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
+  consumer = new ActivityConsumer({
+    kafka,
+    topic,
+    groupId,
+    partitionConcurrency: config.partitionConcurrency,
+    tools: {
+      delivery: {
+        database,
+        cache,
+        inboxes,
+        knownUsers: new LRUCache({ max: knownUsersMax }),
+        followerThreshold: config.followerThreshold,
+        metrics,
+      },
+      deadLetters,
+      generation,
+      metrics,
+      logger,
+    },
+    own: (partition) => {
+      metrics.partitionTaken();
+      return new PartitionOwner(partition, {
+        database,
+        cache,
+        inboxes,
+        holder,
+        followerCacheSizeMax: Math.ceil(config.followerCacheSizeMax / partitions),
+      });
+    },
+    metrics,
+    logger,
+    onFatal,
+  });
+  const lag = new ConsumerLag({ kafka, topic, groupId, consumer, metrics, logger, onFatal });
+  consumer.start();
+  lag.start();
+  probe.start();
+
+  return {
+    operationsPort: operations.port,
+    async stop() {
+      operations.drain();
+      await consumer.stop();
+      await lag.stop();
+      await deadLetters.close();
+      probe.stop();
+      await cache.close();
+      await database.$pool.end();
+      await operations.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { timestampOf } from '@tideline/shared/activity-id';
+import { type Database, prepared } from '@tideline/shared/database';
+import type { TombstoneEntry } from '@tideline/shared/registers';
+
+/** What decides who gets an activity. */
+export interface Audience {
+  id: string;
+  actorId: string;
+  /** null: everybody. */
+  to: string[] | null;
+}
+
+const audiencesSql = `
+  select id, actor_id as "actorId", audience as "to" from activities
+  where id = any($1::uuid[]) and time between $2 and $3`;
+
+/** The stored audience of each of these activities that exists. */
+export async function readAudiences(database: Database, ids: readonly string[]): Promise<Audience[]> {
+  if (ids.length === 0) {
+    return [];
+  }
+  const times = ids.map(timestampOf);
+  // The time bounds keep the look-up to the chunks that can hold the ids.
+  return await database.any<Audience>(
+    prepared('read-audiences', audiencesSql, [ids, new Date(Math.min(...times)), new Date(Math.max(...times))]),
+  );
+}
+
+const newestSql = `
+  select id from activities
+  where actor_id = $1 and (audience is null or $2::text = any(audience) or $2 is null)
+    and not exists (select from tombstones t where t.activity_id = id and t.author_id = actor_id and $2 is not null)
+  order by time desc, id desc limit $3`;
+
+/** The newest ids of an author that `readerId` may see, newest first. */
+export async function newestVisibleIds(
+  database: Database,
+  authorId: string,
+  readerId: string,
+  limit: number,
+): Promise<string[]> {
+  return await newestIds(database, authorId, readerId, limit);
+}
+
+/** The newest ids of an author, whoever may see them and deleted ones too, newest first. */
+export async function newestAnyIds(database: Database, authorId: string, limit: number): Promise<string[]> {
+  return await newestIds(database, authorId, null, limit);
+}
+
+async function newestIds(
+  database: Database,
+  authorId: string,
+  readerId: string | null,
+  limit: number,
+): Promise<string[]> {
+  const rows = await database.any<{ id: string }>(prepared('read-newest-ids', newestSql, [authorId, readerId, limit]));
+  return rows.map(({ id }) => id);
+}
+
+/** Notes that nothing in Redis holds these activities any more. */
+export async function markPurged(database: Database, purged: readonly TombstoneEntry[]): Promise<void> {
+  await database.none(
+    `update tombstones t set purged = true
+     from unnest($1::uuid[], $2::text[]) as p (activity_id, author_id)
+     where t.activity_id = p.activity_id and t.author_id = p.author_id and not t.purged`,
+    [purged.map(({ activityId }) => activityId), purged.map(({ authorId }) => authorId)],
+  );
+}

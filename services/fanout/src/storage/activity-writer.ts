@@ -1,0 +1,187 @@
+import type { LogVersion } from '@tideline/shared/activity-record';
+import { type Database, prepared, type Queryable } from '@tideline/shared/database';
+import { applyFollows, applyTombstones, applyUsers, ensureUsers, type FollowState } from '@tideline/shared/projections';
+import type { LoggedRecord, RecordBatch } from '../delivery/record-batch.js';
+import { checkFence } from './partition-fences.js';
+
+/** What the database says about a batch once it is committed. */
+export interface PersistedBatch {
+  /** What holds for each pair that the batch mentions. */
+  follows: FollowState[];
+  /** Contents that are deleted already. */
+  deletedIds: ReadonlySet<string>;
+  /** Contents that were there before: redelivered, or sent again by their producer. */
+  knownIds: ReadonlySet<string>;
+}
+
+export interface PartitionHold {
+  partition: number;
+  fence: string;
+}
+
+/**
+ * Writes a batch in one transaction (I11): the fence first, then whatever decides about visibility, then content.
+ * Writing it again changes nothing. Throws `fenced`, or what the database says.
+ */
+export async function persistBatch(
+  database: Database,
+  hold: PartitionHold,
+  batch: RecordBatch,
+  knownUsers: { has(userId: string): boolean },
+): Promise<PersistedBatch> {
+  return await database.tx(async (transaction) => {
+    await checkFence(transaction, hold.partition, hold.fence);
+    await insertControls(transaction, batch.controls);
+    await ensureUsers(
+      transaction,
+      usersNamedBy(batch).filter((userId) => !knownUsers.has(userId)),
+    );
+    await applyUsers(transaction, batch.users.map(userChange));
+    const follows = await applyFollows(transaction, batch.follows.map(followChange));
+    await applyTombstones(transaction, batch.deletes.map(tombstone));
+    const exceptions = await insertContents(transaction, batch.contents);
+    return {
+      follows,
+      deletedIds: new Set(exceptions.filter(({ deleted }) => deleted).map(({ id }) => id)),
+      knownIds: new Set(exceptions.filter(({ known }) => known).map(({ id }) => id)),
+    };
+  });
+}
+
+/** Users that must exist for what the batch says. */
+export function usersNamedBy(batch: RecordBatch): string[] {
+  const named = new Set(batch.contents.map(({ record }) => record.actorId));
+  for (const { record } of batch.follows) {
+    named.add(record.actorId).add(record.objectId);
+  }
+  return [...named];
+}
+
+const insertContentsSql = `
+  with input as (
+    select * from unnest(
+      $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+      $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[],
+      $17::integer[], $18::integer[], $19::bigint[]
+    ) as r (
+      id, actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
+      object_owner_id, audience, metadata, foreign_id, caller_id, request_id, accepted_at,
+      log_generation, log_partition, log_offset)
+  ), inserted as (
+    insert into activities (
+      id, time, actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
+      object_owner_id, audience, metadata, foreign_id, caller_id, request_id, accepted_at,
+      log_generation, log_partition, log_offset)
+    select
+      id, activity_time(id), actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
+      object_owner_id, audience::text[], metadata::jsonb, foreign_id, caller_id, request_id,
+      to_timestamp(accepted_at / 1000.0), log_generation, log_partition, log_offset
+    from input
+    on conflict do nothing
+    returning id
+  )
+  select input.id, inserted.id is null as known, t.activity_id is not null as deleted
+  from input
+  left join inserted using (id)
+  left join tombstones t on t.activity_id = input.id and t.author_id = input.actor_id
+  where inserted.id is null or t.activity_id is not null`;
+
+interface ContentException {
+  id: string;
+  known: boolean;
+  deleted: boolean;
+}
+
+async function insertContents(transaction: Queryable, contents: RecordBatch['contents']): Promise<ContentException[]> {
+  if (contents.length === 0) {
+    return [];
+  }
+  const records = contents.map(({ record }) => record);
+  return await transaction.any<ContentException>(
+    prepared('insert-contents', insertContentsSql, [
+      records.map((record) => record.id),
+      records.map((record) => record.actorId),
+      records.map((record) => record.verb),
+      records.map((record) => record.objectType),
+      records.map((record) => record.objectId),
+      records.map((record) => record.objectTitle ?? null),
+      records.map((record) => record.targetType ?? null),
+      records.map((record) => record.targetId ?? null),
+      records.map((record) => record.targetTitle ?? null),
+      records.map((record) => record.objectOwnerId ?? null),
+      // User ids need no quoting in an array literal, and arrays of different lengths are no array of arrays.
+      records.map((record) => (record.to === undefined ? null : `{${record.to.join(',')}}`)),
+      records.map((record) => (record.metadata === undefined ? null : JSON.stringify(record.metadata))),
+      records.map((record) => record.foreignId ?? null),
+      records.map((record) => record.callerId),
+      records.map((record) => record.requestId),
+      records.map((record) => record.acceptedAt),
+      ...versionColumns(contents),
+    ]),
+  );
+}
+
+const insertControlsSql = `
+  insert into control_activities (
+    id, actor_id, verb, object_type, object_id, author_id, metadata, caller_id, request_id, accepted_at,
+    log_generation, log_partition, log_offset)
+  select
+    id, actor_id, verb, object_type, object_id, author_id, metadata::jsonb, caller_id, request_id,
+    to_timestamp(accepted_at / 1000.0), log_generation, log_partition, log_offset
+  from unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+    $10::bigint[], $11::integer[], $12::integer[], $13::bigint[]
+  ) as r (
+    id, actor_id, verb, object_type, object_id, author_id, metadata, caller_id, request_id, accepted_at,
+    log_generation, log_partition, log_offset)
+  on conflict do nothing`;
+
+async function insertControls(transaction: Queryable, controls: RecordBatch['controls']): Promise<void> {
+  if (controls.length === 0) {
+    return;
+  }
+  const records = controls.map(({ record }) => record);
+  await transaction.none(
+    prepared('insert-controls', insertControlsSql, [
+      records.map((record) => record.id),
+      records.map((record) => record.actorId),
+      records.map((record) => record.verb),
+      records.map((record) => record.objectType),
+      records.map((record) => record.objectId),
+      records.map((record) => (record.kind === 'delete' ? record.authorId : record.objectId)),
+      records.map((record) =>
+        record.kind === 'user' ? JSON.stringify({ name: record.name, avatar: record.avatar }) : null,
+      ),
+      records.map((record) => record.callerId),
+      records.map((record) => record.requestId),
+      records.map((record) => record.acceptedAt),
+      ...versionColumns(controls),
+    ]),
+  );
+}
+
+function versionColumns(logged: readonly { version: LogVersion }[]): number[][] {
+  return [
+    logged.map(({ version }) => version.generation),
+    logged.map(({ version }) => version.partition),
+    logged.map(({ version }) => version.offset),
+  ];
+}
+
+function followChange({ record, version }: RecordBatch['follows'][number]) {
+  return {
+    followerId: record.actorId,
+    followeeId: record.objectId,
+    active: record.verb === 'follow',
+    changedAt: record.acceptedAt,
+    version,
+  };
+}
+
+function tombstone({ record, version }: RecordBatch['deletes'][number]) {
+  return { activityId: record.objectId, authorId: record.authorId, deletedAt: record.acceptedAt, version };
+}
+
+function userChange({ record, version }: LoggedRecord & RecordBatch['users'][number]) {
+  return { userId: record.objectId, name: record.name, avatar: record.avatar ?? null, version };
+}
