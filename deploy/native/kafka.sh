@@ -19,17 +19,7 @@ kafka_logging=(
   -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
 )
 
-# An open port is not enough: a broker whose registration is fenced accepts connections and serves nothing. It says in its
-# answer to Metadata which brokers are not fenced, so that request is made here, by hand, in Kafka's protocol: length 15,
-# api 3, version 1, correlation 1, client "t", no topics. Bytes 9 to 12 of the answer are the number of brokers.
-kafka_answers() {
-  local answer
-  { exec 7<>"/dev/tcp/127.0.0.1/${ports[kafka]}"; } 2>/dev/null || return 1
-  printf '\0\0\0\017\0\003\0\001\0\0\0\001\0\001t\0\0\0\0' >&7
-  answer=$(timeout 2 head -c 12 <&7 | od -An -v -tx1 | tr -d ' \n') || true
-  exec 7>&-
-  [[ $answer =~ ^.{16}[0-9a-f]{8}$ ]] && [ "${answer:16}" != 00000000 ]
-}
+kafka_answers() { "$native_dir/kafka-ready.sh" "${ports[kafka]}"; }
 
 # New storage is complete before it gets its name.
 format_kafka_storage() {
