@@ -1,5 +1,5 @@
 import { TidelineError } from './errors.js';
-import type { Logger } from './logger.js';
+import { createLogger, type Logger } from './logger.js';
 
 /** A running service. `stop` finishes what was begun and releases everything. */
 export interface Service {

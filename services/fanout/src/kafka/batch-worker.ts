@@ -144,15 +144,15 @@ async function untilAvailable(
         logger.warn({ err: error.message }, 'fenced');
         return 'fenced';
       }
-      if (!isRetryable(error)) {
+      const reason = reasonToRetry(error);
+      if (reason === undefined) {
         throw error;
       }
-      if (isTidelineError(error, 'cache_refused')) {
+      if (reason === 'cache_refused') {
         owner?.announceAgain();
       }
-      const code = error instanceof TidelineError ? error.code : 'database';
-      metrics.batchRetried(code);
-      logger.warn({ err: (error as Error).message, code, delayMs }, 'batch waits for what it needs');
+      metrics.batchRetried(reason);
+      logger.warn({ err: (error as Error).message, reason, delayMs }, 'batch waits for what it needs');
       await delay(delayMs);
       await lease.heartbeat();
     }
@@ -160,6 +160,9 @@ async function untilAvailable(
 }
 
 /** The retry table: our own errors know, the database's are known by SQLSTATE, and nothing else is retried. */
-function isRetryable(error: unknown): boolean {
-  return error instanceof TidelineError ? error.retryable : isDatabaseDown(error);
+function reasonToRetry(error: unknown): string | undefined {
+  if (error instanceof TidelineError) {
+    return error.retryable ? error.code : undefined;
+  }
+  return isDatabaseDown(error) ? 'database' : undefined;
 }
