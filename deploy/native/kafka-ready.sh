@@ -9,5 +9,5 @@ set -euo pipefail
 
 { exec 7<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || exit 1
 printf '\0\0\0\017\0\003\0\001\0\0\0\001\0\001t\0\0\0\0' >&7
-answer=$(timeout 2 head -c 12 <&7 | od -An -v -tx1 | tr -d ' \n') || exit 1
+answer=$(timeout 2 head -c 12 <&7 2>/dev/null | od -An -v -tx1 | tr -d ' \n') || exit 1
 [[ $answer =~ ^.{16}[0-9a-f]{8}$ ]] && [ "${answer:16}" != 00000000 ]
