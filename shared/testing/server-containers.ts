@@ -39,12 +39,12 @@ export async function startContainers(): Promise<TestServers> {
   };
 }
 
+/** It says twice that it is ready: first is the server that the image's set-up uses and stops again. */
 async function startTimescale(): Promise<StartedTestContainer> {
-  return await new GenericContainer(images.timescaledb)
+  return new GenericContainer(images.timescaledb)
     .withEnvironment({ POSTGRES_USER: 'tideline', POSTGRES_PASSWORD: 'tideline', POSTGRES_DB: 'tideline' })
     .withCommand(['-c', 'max_connections=300'])
     .withExposedPorts(5432)
-    // The first time is the server that the image's set-up uses and stops again.
     .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2))
     .withStartupTimeout(startupTimeoutMs)
     .start();
@@ -52,7 +52,7 @@ async function startTimescale(): Promise<StartedTestContainer> {
 
 async function startRedis(): Promise<StartedTestContainer> {
   const options = { save: '', appendonly: 'no', 'locale-collate': 'C', 'maxmemory-policy': 'volatile-lru' };
-  return await new GenericContainer(images.redis)
+  return new GenericContainer(images.redis)
     .withCommand(['redis-server', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])])
     .withExposedPorts(6379)
     .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
@@ -63,7 +63,7 @@ async function startRedis(): Promise<StartedTestContainer> {
 /** Kafka tells its clients where it is, so its port on this side has to be known before it starts. */
 async function startKafka(): Promise<StartedTestContainer> {
   const port = await freePort();
-  return await new GenericContainer(images.kafka)
+  return new GenericContainer(images.kafka)
     .withEnvironment({
       KAFKA_NODE_ID: '1',
       KAFKA_PROCESS_ROLES: 'broker,controller',

@@ -44,7 +44,7 @@ interface Lock {
 
 /** The lock is a process's that ends when this one does, whatever way that is: nothing stale is ever left. */
 async function holdShared(): Promise<Lock> {
-  return await hold('--shared');
+  return hold('--shared');
 }
 
 async function unlessInUse(work: () => Promise<void>): Promise<void> {
@@ -79,7 +79,7 @@ async function hold(...options: string[]): Promise<Lock> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
+  return access(path).then(
     () => true,
     () => false,
   );

@@ -27,10 +27,10 @@ export async function findServers(environment: NodeJS.ProcessEnv): Promise<TestS
   process.stderr.write(`Servers for the tests: ${kind === 'native' ? 'the native stack' : 'containers'}\n`);
   if (kind === 'containers') {
     const { startContainers } = await import('./server-containers.js');
-    return await startContainers();
+    return startContainers();
   }
   const { shareNativeStack } = await import('./server-sharing.js');
-  return await shareNativeStack(nativeStack('test'), environment['TIDELINE_KEEP_SERVERS'] === '1');
+  return shareNativeStack(nativeStack('test'), environment['TIDELINE_KEEP_SERVERS'] === '1');
 }
 
 function forcedKind(environment: NodeJS.ProcessEnv): Kind | undefined {

@@ -20,7 +20,7 @@ export function nativeStack(instance: string): NativeStack {
   return {
     async start() {
       await runVisibly('start', instance);
-      return await urlsOf(instance);
+      return urlsOf(instance);
     },
     async isRunning() {
       try {
