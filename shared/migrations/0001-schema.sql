@@ -193,14 +193,16 @@ create table tombstones (
   activity_id    uuid not null,
   author_id      text collate "C" not null,
   deleted_at     timestamptz not null,
-  purged         boolean not null default false, -- true: no inbox and no outbox holds the id any more
+  purged_at      timestamptz, -- since when no inbox and no outbox holds the id any more
   log_generation integer not null,
   log_partition  integer not null,
   log_offset     bigint not null,
   primary key (activity_id, author_id)
 );
 
-create index tombstones_not_purged on tombstones (deleted_at) where not purged;
+-- Readers keep the recent ones at hand: not purged yet, or only just.
+create index tombstones_not_purged on tombstones (activity_id) where purged_at is null;
+create index tombstones_purged on tombstones (purged_at) where purged_at is not null;
 
 -- I7. push: delivered to inboxes. to_pull: still delivered, and readers already merge. pull: readers merge.
 -- Back in push, readers go on merging until watermark, the author's highest id at the crossing, is below their floor.

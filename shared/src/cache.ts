@@ -93,6 +93,9 @@ export class Cache {
    * `cache_refused` after having started to confirm the epoch again; the caller then repeats all that led to the call.
    */
   async run(calls: readonly ScriptCall[]): Promise<unknown[]> {
+    if (calls.length === 0) {
+      return [];
+    }
     const answers = await this.#send(calls);
     if (answers.some(isNoScript)) {
       await this.#load(calls);

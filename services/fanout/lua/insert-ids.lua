@@ -1,7 +1,7 @@
 -- Delivers ids into lists of one bucket: inboxes, outboxes. Each list comes once, with all its new ids.
 --
 -- A list holds 16-byte ids, newest first, sorted and without duplicates, and at its tail a sentinel: R (ready) or
--- B (building), the floor (16 bytes: every id above it is in the list), and for B the builder's token. A list that is
+-- B (building), the floor (16 bytes: from this id on the list is complete), and for B the builder's token. A list that is
 -- missing is nobody's at present and stays missing. Strings are compared as bytes: the server runs in locale C.
 --
 -- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3.. lists
@@ -40,7 +40,7 @@ local function insert_late(key, id)
     for i = 1, #part do
       local entry = part[i]
       if #entry > id_bytes then
-        if id <= floor_of(entry) then
+        if id < floor_of(entry) then
           return 0
         end
         redis.call('linsert', key, 'before', entry, id)
@@ -59,11 +59,12 @@ local function insert_late(key, id)
   end
 end
 
+-- Cuts the list back to its cap: the oldest id that stays is its floor.
 local function trim(key)
-  local newest_cut = redis.call('lindex', key, cap)
   local sentinel = redis.call('lindex', key, -1)
   redis.call('ltrim', key, 0, cap - 1)
-  redis.call('rpush', key, string.sub(sentinel, 1, 1) .. newest_cut .. string.sub(sentinel, id_bytes + 2))
+  local floor = redis.call('lindex', key, -1)
+  redis.call('rpush', key, string.sub(sentinel, 1, 1) .. floor .. string.sub(sentinel, id_bytes + 2))
 end
 
 local function deliver(key, ids)

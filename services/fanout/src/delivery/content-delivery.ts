@@ -1,4 +1,5 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
+import { cacheUserName } from '@tideline/shared/user-names';
 import { ListUpdates } from '../inbox/list-updates.js';
 import { readAudiences } from '../storage/activity-reader.js';
 import type { PersistedBatch } from '../storage/activity-writer.js';
@@ -34,6 +35,21 @@ export async function storedContents(
     .filter(({ record }) => !knownIds.has(record.id))
     .map(({ record: { id, actorId, to } }) => ({ id, actorId, to: to ?? null }));
   return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Caches the names that the batch gives to users. */
+export async function cacheNames({ cache }: Delivery, { users }: RecordBatch): Promise<void> {
+  await cache.run(
+    users.map(({ record, version: { generation, offset } }) =>
+      cacheUserName(cache, {
+        userId: record.objectId,
+        name: record.name,
+        avatar: record.avatar ?? null,
+        generation,
+        offset,
+      }),
+    ),
+  );
 }
 
 /** Caches the bodies of new activities. Not of known ones: what is stored counts, and readers find it there. */

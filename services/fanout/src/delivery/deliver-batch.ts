@@ -1,5 +1,5 @@
 import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
-import { cacheBodies, deliverContents, storedContents } from './content-delivery.js';
+import { cacheBodies, cacheNames, deliverContents, storedContents } from './content-delivery.js';
 import { applyDeletes, applyFollowChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
 import { type LoggedRecord, sortOut } from './record-batch.js';
@@ -26,6 +26,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   const changed = await authors.followsChanged(persisted.follows);
   const loaded = await metrics.timed('followers', () => authors.load(new Set(contents.map(({ actorId }) => actorId))));
   await metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted));
+  await cacheNames(delivery, batch);
   await metrics.timed('deliver', () => deliverContents(delivery, contents, loaded));
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 

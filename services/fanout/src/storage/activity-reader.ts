@@ -60,9 +60,9 @@ async function newestIds(
 /** Notes that nothing in Redis holds these activities any more. */
 export async function markPurged(database: Database, purged: readonly TombstoneEntry[]): Promise<void> {
   await database.none(
-    `update tombstones t set purged = true
+    `update tombstones t set purged_at = now()
      from unnest($1::uuid[], $2::text[]) as p (activity_id, author_id)
-     where t.activity_id = p.activity_id and t.author_id = p.author_id and not t.purged`,
+     where t.activity_id = p.activity_id and t.author_id = p.author_id and t.purged_at is null`,
     [purged.map(({ activityId }) => activityId), purged.map(({ authorId }) => authorId)],
   );
 }

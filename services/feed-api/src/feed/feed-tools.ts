@@ -1,0 +1,23 @@
+import type { Cache } from '@tideline/shared/cache';
+import type { Database } from '@tideline/shared/database';
+import type { BodyStore } from '../inbox/body-store.js';
+import type { ListRebuilder } from '../inbox/list-rebuilder.js';
+import type { NameStore } from '../inbox/name-store.js';
+import type { RegisterStore } from '../inbox/register-store.js';
+import type { TombstoneStore } from '../inbox/tombstone-store.js';
+import type { FeedApiMetrics } from '../metrics.js';
+import type { CursorCodec } from './cursor.js';
+
+/** What reading feeds works with. */
+export interface FeedTools {
+  database: Database;
+  cache: Cache;
+  registers: RegisterStore;
+  tombstones: TombstoneStore;
+  bodies: BodyStore;
+  names: NameStore;
+  rebuilder: ListRebuilder;
+  cursors: CursorCodec;
+  inboxCap: number;
+  metrics: FeedApiMetrics;
+}

@@ -1,0 +1,47 @@
+import type { Activity } from '@tideline/shared/activity';
+import type { ListName } from '../inbox/list-reader.js';
+import type { Register } from '../inbox/register-store.js';
+import { authorPage, homePage } from '../storage/feed-pages.js';
+import type { SqlScope } from '../storage/sql-scope.js';
+
+/** A feed that can be read page by page: where it is in Redis, what the rules are, and what the database says. */
+export interface Feed {
+  /** Binds cursors; no spaces. */
+  name: string;
+  /** For metrics. */
+  kind: 'home' | 'user';
+  reader: string;
+  list: ListName;
+  /** Whether outboxes of pulled authors belong in it. */
+  merges: boolean;
+  /** Whether an activity from a list may be shown, as far as the reader's register tells. */
+  shows(activity: Activity, register: Register): boolean;
+  /** The same feed from the database: `limit` activities below `before`, newest first. */
+  page(sql: SqlScope, before: string, limit: number): Promise<Activity[]>;
+}
+
+export function homeFeed(reader: string, merges: boolean): Feed {
+  return {
+    name: 'home',
+    kind: 'home',
+    reader,
+    list: { kind: 'inbox', userId: reader },
+    merges,
+    shows: ({ actorId, to }, { unfollowed, hidden }) =>
+      actorId === reader ||
+      (!unfollowed.has(actorId) && !hidden.has(actorId) && (to === undefined || to.includes(reader))),
+    page: (sql, before, limit) => homePage(sql, reader, before, limit),
+  };
+}
+
+export function userFeed(author: string, reader: string): Feed {
+  return {
+    name: `user:${author}`,
+    kind: 'user',
+    reader,
+    list: { kind: 'outbox', userId: author },
+    merges: false,
+    shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
+    page: (sql, before, limit) => authorPage(sql, author, reader, before, limit),
+  };
+}

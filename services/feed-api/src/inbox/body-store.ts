@@ -1,0 +1,65 @@
+import type { Activity } from '@tideline/shared/activity';
+import type { Cache } from '@tideline/shared/cache';
+import { LRUCache } from 'lru-cache';
+import type { FeedApiMetrics } from '../metrics.js';
+import { activityBodies } from '../storage/activity-store.js';
+import type { SqlScope } from '../storage/sql-scope.js';
+
+const bodiesMax = 20_000;
+const bodyTtlS = 86_400;
+
+/** Bodies of activities, which never change: in this process, behind that in Redis, behind that in the database. */
+export class BodyStore {
+  readonly #cache: Cache;
+  readonly #metrics: FeedApiMetrics;
+  readonly #known = new LRUCache<string, Activity>({ max: bodiesMax });
+
+  constructor(cache: Cache, metrics: FeedApiMetrics) {
+    this.#cache = cache;
+    this.#metrics = metrics;
+  }
+
+  /** The activities that exist, in the order of their ids here. */
+  async read(sql: SqlScope, ids: readonly string[]): Promise<Activity[]> {
+    const found = new Map<string, Activity>();
+    const unknown = ids.filter((id) => !this.#take(found, this.#known.get(id)));
+    this.#metrics.bodiesRead('process', found.size);
+    if (unknown.length > 0) {
+      const { keys } = this.#cache;
+      const bodies = await this.#cache.readMany(unknown.map((id) => keys.body(id)));
+      const missing = unknown.filter((_, i) => !this.#take(found, parse(bodies[i])));
+      this.#metrics.bodiesRead('redis', unknown.length - missing.length);
+      await this.#readMissing(sql, missing, found);
+    }
+    return ids.flatMap((id) => found.get(id) ?? []);
+  }
+
+  #take(found: Map<string, Activity>, activity: Activity | undefined): boolean {
+    if (activity === undefined) {
+      return false;
+    }
+    found.set(activity.id, activity);
+    this.#known.set(activity.id, activity);
+    return true;
+  }
+
+  async #readMissing(sql: SqlScope, ids: readonly string[], found: Map<string, Activity>): Promise<void> {
+    if (ids.length === 0) {
+      return;
+    }
+    const activities = await activityBodies(sql, ids);
+    this.#metrics.bodiesRead('sql', activities.length);
+    for (const activity of activities) {
+      this.#take(found, activity);
+    }
+    const { keys } = this.#cache;
+    await this.#cache.writeMany(
+      activities.map((activity) => ({ key: keys.body(activity.id), value: JSON.stringify(activity) })),
+      bodyTtlS,
+    );
+  }
+}
+
+function parse(body: string | null | undefined): Activity | undefined {
+  return typeof body === 'string' ? (JSON.parse(body) as Activity) : undefined;
+}

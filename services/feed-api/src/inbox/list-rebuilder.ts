@@ -1,0 +1,102 @@
+import { lowestActivityId } from '@tideline/shared/activity-id';
+import type { Cache } from '@tideline/shared/cache';
+import type { Database } from '@tideline/shared/database';
+import type { Logger } from '@tideline/shared/logger';
+import type { FeedApiMetrics } from '../metrics.js';
+import { authorIds, homeIds } from '../storage/feed-pages.js';
+import { SqlScope } from '../storage/sql-scope.js';
+import { beginList, finishList, type ListName } from './list-reader.js';
+
+export interface ListRebuilderOptions {
+  cache: Cache;
+  database: Database;
+  inboxCap: number;
+  metrics: FeedApiMetrics;
+  logger: Logger;
+}
+
+/** Rebuilds that run at a time, so that a lost Redis does not become a lost database. */
+const concurrencyMax = 4;
+/** More wait for their next read instead. */
+const waitingMax = 10_000;
+
+/** Builds missing lists behind the reads that missed them; each at most once at a time. */
+export class ListRebuilder {
+  readonly #options: ListRebuilderOptions;
+  readonly #waiting = new Map<string, () => Promise<void>>();
+  readonly #running = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(options: ListRebuilderOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for a list to be built. `replaceReady`: it is there, but has become too short to be of use. */
+  request(list: ListName, replaceReady = false): void {
+    const name = `${list.kind} ${list.userId}`;
+    if (this.#stopped || this.#running.has(name) || this.#waiting.has(name) || this.#waiting.size >= waitingMax) {
+      return;
+    }
+    this.#waiting.set(name, () => this.#rebuild(list, replaceReady));
+    this.#next();
+  }
+
+  /** Resolves when nothing waits and nothing runs. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) {
+      await Promise.all(this.#running.values());
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting.clear();
+    await this.settled();
+  }
+
+  #next(): void {
+    for (const [name, rebuild] of this.#waiting) {
+      if (this.#running.size >= concurrencyMax) {
+        return;
+      }
+      this.#waiting.delete(name);
+      const run = rebuild().finally(() => {
+        this.#running.delete(name);
+        this.#next();
+      });
+      this.#running.set(name, run);
+    }
+  }
+
+  async #rebuild(list: ListName, replaceReady: boolean): Promise<void> {
+    const { metrics, logger } = this.#options;
+    const startedAt = performance.now();
+    const seconds = () => (performance.now() - startedAt) / 1000;
+    try {
+      const ready = await this.#build(list, replaceReady);
+      metrics.listRebuilt(list.kind, ready ? 'ready' : 'refused', seconds());
+    } catch (error) {
+      // The list stays missing, or its building expires: the next read asks again.
+      metrics.listRebuilt(list.kind, 'failed', seconds());
+      logger.warn({ err: (error as Error).message, list }, 'a list could not be rebuilt');
+    }
+  }
+
+  /**
+   * The order is what makes it exact (I6): first the list takes deliveries, then the database is read. An activity is
+   * committed before it is delivered, so it is seen by one of the two.
+   */
+  async #build(list: ListName, replaceReady: boolean): Promise<boolean> {
+    const { cache, database, inboxCap } = this.#options;
+    const token = await beginList(cache, list, replaceReady);
+    if (token === undefined) {
+      return false;
+    }
+    const sql = new SqlScope(database);
+    const ids = await (list.kind === 'inbox'
+      ? homeIds(sql, list.userId, inboxCap)
+      : authorIds(sql, list.userId, inboxCap));
+    const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
+    return await finishList(cache, list, token, inboxCap, ids, floor);
+  }
+}

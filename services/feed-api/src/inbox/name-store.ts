@@ -1,0 +1,85 @@
+import type { Cache } from '@tideline/shared/cache';
+import { isTidelineError } from '@tideline/shared/errors';
+import { cacheUserName, decodeUserName, type UserName } from '@tideline/shared/user-names';
+import { LRUCache } from 'lru-cache';
+import type { SqlScope } from '../storage/sql-scope.js';
+import { readUserNames } from '../storage/user-store.js';
+
+const namesMax = 50_000;
+/** How old a shown name may be. */
+const nameTtlMs = 5_000;
+
+/** Current names of users: for 5 s in this process, behind that in Redis, behind that in the database. */
+export class NameStore {
+  readonly #cache: Cache;
+  readonly #known = new LRUCache<string, UserName>({ max: namesMax, ttl: nameTtlMs });
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  /** A name for each of these users; one that nobody described is called by its id. */
+  async read(sql: SqlScope, userIds: ReadonlySet<string>): Promise<Map<string, UserName>> {
+    const names = new Map<string, UserName>();
+    const unknown: string[] = [];
+    for (const userId of userIds) {
+      const name = this.#known.get(userId);
+      if (name === undefined) {
+        unknown.push(userId);
+      } else {
+        names.set(userId, name);
+      }
+    }
+    if (unknown.length > 0) {
+      for (const [userId, name] of await this.#readBehind(sql, unknown)) {
+        names.set(userId, name);
+        this.#known.set(userId, name);
+      }
+    }
+    return names;
+  }
+
+  async #readBehind(sql: SqlScope, userIds: readonly string[]): Promise<Map<string, UserName>> {
+    const names = await this.#readCached(userIds);
+    const missing = userIds.filter((userId) => !names.has(userId));
+    if (missing.length === 0) {
+      return names;
+    }
+    const rows = await readUserNames(sql, missing);
+    for (const userId of missing) {
+      names.set(userId, { name: userId, avatar: null });
+    }
+    for (const { userId, name, avatar } of rows) {
+      names.set(userId, { name, avatar });
+    }
+    await whereRedisIsUp(() => this.#cache.run(rows.map((row) => cacheUserName(this.#cache, row))));
+    return names;
+  }
+
+  async #readCached(userIds: readonly string[]): Promise<Map<string, UserName>> {
+    const stored = await whereRedisIsUp(() => {
+      const { keys } = this.#cache;
+      return this.#cache.readMany(userIds.map((userId) => keys.user(userId)));
+    });
+    const names = new Map<string, UserName>();
+    for (const [i, userId] of userIds.entries()) {
+      const text = stored?.[i];
+      if (typeof text === 'string') {
+        names.set(userId, decodeUserName(text));
+      }
+    }
+    return names;
+  }
+}
+
+/** Names are also shown without Redis: then they come from the database alone. */
+async function whereRedisIsUp<T>(command: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await command();
+  } catch (error) {
+    if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
+      return undefined;
+    }
+    throw error;
+  }
+}

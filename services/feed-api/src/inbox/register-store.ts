@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import type { Cache, ScriptCall } from '@tideline/shared/cache';
+import { bucketOf } from '@tideline/shared/feed-keys';
+import { loadScript } from '@tideline/shared/redis-script';
+import { LRUCache } from 'lru-cache';
+import type { FeedApiMetrics } from '../metrics.js';
+import { type MergedAuthor, type RegisterContent, readRegister } from '../storage/register-source.js';
+import type { SqlScope } from '../storage/sql-scope.js';
+
+const beginScript = loadScript('begin-register', import.meta.url);
+const finishScript = loadScript('finish-register', import.meta.url);
+const readScript = loadScript('read-register', import.meta.url);
+
+const registerTtlS = 14 * 86_400;
+const loadingTtlS = 10;
+const tokenBytes = 16;
+/** A register in Redis begins with its state and its version. */
+const headBytes = 1 + tokenBytes;
+const ready = 'R'.charCodeAt(0);
+const registersMax = 50_000;
+
+/** A reader's register, ready to check pages against. */
+export interface Register {
+  unfollowed: ReadonlySet<string>;
+  hidden: ReadonlySet<string>;
+  merged: readonly MergedAuthor[];
+}
+
+/**
+ * Registers of readers: in this process by version, behind that in Redis, behind that in the database.
+ *
+ *   missing ──begin: a token──► loading ──finish, if the token stands──► ready(version = token)
+ *   ready, loading ──a correction drops it──► missing
+ */
+export class RegisterStore {
+  readonly #cache: Cache;
+  readonly #metrics: FeedApiMetrics;
+  readonly #known = new LRUCache<string, { head: Buffer; register: Register }>({ max: registersMax });
+
+  constructor(cache: Cache, metrics: FeedApiMetrics) {
+    this.#cache = cache;
+    this.#metrics = metrics;
+  }
+
+  /** What this process knew last; only a guess until `confirm`. */
+  guess(reader: string): Register | undefined {
+    return this.#known.get(reader)?.register;
+  }
+
+  /** The call whose answer `confirm` takes. */
+  headCall(reader: string): ScriptCall {
+    const { keys } = this.#cache;
+    const bucket = bucketOf(reader);
+    return {
+      script: readScript,
+      keys: [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
+      args: [keys.epoch, headBytes],
+    };
+  }
+
+  /**
+   * The reader's register as it is at `head`, which was read from Redis in this very request, so that every correction
+   * that was acknowledged before is in it.
+   */
+  async confirm(sql: SqlScope, reader: string, head: Buffer): Promise<Register> {
+    const known = this.#known.get(reader);
+    if (known !== undefined && head[0] === ready && known.head.equals(head)) {
+      return known.register;
+    }
+    if (head[0] === ready) {
+      const stored = await this.#read(reader);
+      if (stored !== undefined) {
+        return stored;
+      }
+    }
+    return await this.#load(sql, reader);
+  }
+
+  async #read(reader: string): Promise<Register | undefined> {
+    const { keys } = this.#cache;
+    const bucket = bucketOf(reader);
+    const bytes = (await this.#cache.runOne(
+      readScript,
+      [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
+      [keys.epoch, 0],
+    )) as Buffer;
+    if (bytes[0] !== ready) {
+      return undefined;
+    }
+    const register = compile(JSON.parse(bytes.toString('utf8', headBytes)) as RegisterContent);
+    this.#known.set(reader, { head: bytes.subarray(0, headBytes), register });
+    return register;
+  }
+
+  /** What the database says now holds for this request in any case; it is kept if no correction came meanwhile. */
+  async #load(sql: SqlScope, reader: string): Promise<Register> {
+    this.#metrics.registerLoaded();
+    const { keys } = this.#cache;
+    const bucket = bucketOf(reader);
+    const names = [keys.bucketEpoch(bucket), keys.register(reader, bucket)];
+    const token = randomBytes(tokenBytes);
+    await this.#cache.runOne(beginScript, names, [keys.epoch, token, loadingTtlS]);
+    const content = await readRegister(sql, reader);
+    const register = compile(content);
+    const stored = await this.#cache.runOne(finishScript, names, [
+      keys.epoch,
+      token,
+      registerTtlS,
+      JSON.stringify(content),
+    ]);
+    if (Number(stored) === 1) {
+      this.#known.set(reader, { head: Buffer.concat([Buffer.of(ready), token]), register });
+    }
+    return register;
+  }
+}
+
+function compile({ unfollowed, hidden, merged }: RegisterContent): Register {
+  return { unfollowed: new Set(unfollowed), hidden: new Set(hidden), merged };
+}

@@ -1,0 +1,58 @@
+import { durationBuckets } from '@tideline/shared/metrics';
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+/** hit: from Redis alone. floor: began in Redis and went on in SQL. miss, building: not there yet. off: no Redis. */
+export type CacheOutcome = 'hit' | 'floor' | 'miss' | 'off';
+
+export interface FeedApiMetrics {
+  feedRead(feed: string, strategy: string, sqlStatements: number): void;
+  cacheRead(outcome: CacheOutcome): void;
+  bodiesRead(source: 'process' | 'redis' | 'sql', count: number): void;
+  registerLoaded(): void;
+  tombstonesLoaded(): void;
+  listRebuilt(kind: string, outcome: 'ready' | 'refused' | 'failed', seconds: number): void;
+}
+
+export function feedApiMetrics(registry: Registry): FeedApiMetrics {
+  const registers = [registry];
+  const statements = new Histogram({
+    name: 'tideline_read_sql_statements',
+    help: 'SQL statements that one page took',
+    labelNames: ['feed', 'strategy'],
+    buckets: [0, 1, 2, 3, 5, 8, 13, 21],
+    registers,
+  });
+  const cacheReads = new Counter({
+    name: 'tideline_feed_cache_reads_total',
+    help: 'Pages by how far Redis could serve them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const bodies = new Counter({
+    name: 'tideline_bodies_read_total',
+    help: 'Activity bodies by where they were found',
+    labelNames: ['source'],
+    registers,
+  });
+  const loads = new Counter({
+    name: 'tideline_register_loads_total',
+    help: 'Registers and tombstone lists read from the database',
+    labelNames: ['kind'],
+    registers,
+  });
+  const rebuilds = new Histogram({
+    name: 'tideline_list_rebuild_seconds',
+    help: 'Time to rebuild an inbox or outbox behind a read',
+    labelNames: ['kind', 'outcome'],
+    buckets: durationBuckets,
+    registers,
+  });
+  return {
+    feedRead: (feed, strategy, sqlStatements) => statements.observe({ feed, strategy }, sqlStatements),
+    cacheRead: (outcome) => cacheReads.inc({ outcome }),
+    bodiesRead: (source, count) => bodies.inc({ source }, count),
+    registerLoaded: () => loads.inc({ kind: 'register' }),
+    tombstonesLoaded: () => loads.inc({ kind: 'tombstones' }),
+    listRebuilt: (kind, outcome, seconds) => rebuilds.observe({ kind, outcome }, seconds),
+  };
+}

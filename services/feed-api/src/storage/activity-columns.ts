@@ -1,0 +1,32 @@
+import type { Activity } from '@tideline/shared/activity';
+import { timestampOf } from '@tideline/shared/activity-id';
+
+/** Columns of `activities a` that make an `Activity`. */
+export const activityColumns = `
+  a.id, a.actor_id as "actorId", a.verb, a.object_type as "objectType", a.object_id as "objectId",
+  a.object_title as "objectTitle", a.target_type as "targetType", a.target_id as "targetId",
+  a.target_title as "targetTitle", a.audience as "to", a.metadata`;
+
+export type ActivityRow = { [Name in keyof Omit<Activity, 'timestamp'>]: Activity[Name] | null } & {
+  id: string;
+};
+
+/** A row without the fields that it has no value for. */
+export function activityFromRow(row: ActivityRow): Activity {
+  const fields = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+  return { ...(fields as Omit<Activity, 'timestamp'>), timestamp: timestampOf(row.id) };
+}
+
+/** I9 for the activity `a` and the reader `${reader}`: who may see it, whoever follows whom, and not deleted. */
+export const visibleToReader = `
+  (a.audience is null or a.actor_id = $<reader> or $<reader> = any(a.audience))
+  and not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)`;
+
+/** I9 for an author `author_id`: neither muted by the reader nor blocked either way. */
+export function notHidden(authorId: string): string {
+  return `not exists (
+    select from relations r
+    where r.active and (
+      (r.user_id = $<reader> and r.other_id = ${authorId})
+      or (r.user_id = ${authorId} and r.other_id = $<reader> and r.kind = 'block')))`;
+}

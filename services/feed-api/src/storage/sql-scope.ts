@@ -1,0 +1,21 @@
+import { type Database, whileDatabaseIsUp } from '@tideline/shared/database';
+
+/**
+ * The database as one read sees it: counts its statements, and a database that is away is `unavailable`.
+ *
+ * Values are put into the text here, not prepared: TimescaleDB then plans with the real time bounds and looks only at
+ * the chunks between them.
+ */
+export class SqlScope {
+  statements = 0;
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async any<Row>(sql: string, values: object): Promise<Row[]> {
+    this.statements += 1;
+    return await whileDatabaseIsUp(() => this.#database.any<Row>(sql, values));
+  }
+}
