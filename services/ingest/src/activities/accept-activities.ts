@@ -1,0 +1,48 @@
+import type { ActivityInput } from '@tideline/shared/activity';
+import { foreignActivityId } from '@tideline/shared/activity-id';
+import { type ContentRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
+import type { Caller } from '../caller.js';
+
+/** An activity whose actor is known. */
+export type ActedInput = ActivityInput & { actorId: string };
+
+export interface AcceptedActivity {
+  id: string;
+  /** Unix milliseconds. */
+  timestamp: number;
+}
+
+export interface AcceptanceTools {
+  log: { append(records: readonly ContentRecord[], traceparent?: string): Promise<LogVersion[]> };
+  /** Gives a new id for a timestamp in Unix milliseconds. */
+  mintId(timestamp: number): string;
+}
+
+/**
+ * Accepts the activities of one request: valid inputs → records with ids → the log, acknowledged → what the caller
+ * needs to refer to them, in the order given. Throws what the log throws; then none may be taken as accepted.
+ */
+export async function acceptActivities(
+  { log, mintId }: AcceptanceTools,
+  caller: Caller,
+  inputs: readonly ActedInput[],
+): Promise<AcceptedActivity[]> {
+  const acceptedAt = Date.now();
+  const accepted = inputs.map((input) => identify(input, acceptedAt, mintId));
+  const records = accepted.map(({ id, input }) => contentRecord(id, input, caller, acceptedAt));
+  await log.append(records, caller.traceparent);
+  return accepted.map(({ id, timestamp }) => ({ id, timestamp }));
+}
+
+/** I3, I4: the id carries the timestamp, and with a `foreignId` it is the same whenever the activity is posted. */
+function identify(input: ActedInput, acceptedAt: number, mintId: (timestamp: number) => string) {
+  const { actorId, foreignId, timestamp = acceptedAt } = input;
+  const id = foreignId === undefined ? mintId(timestamp) : foreignActivityId(actorId, foreignId, timestamp);
+  return { id, timestamp, input };
+}
+
+function contentRecord(id: string, input: ActedInput, caller: Caller, acceptedAt: number): ContentRecord {
+  const { timestamp: _inId, ...content } = input;
+  const { callerId, requestId } = caller;
+  return { v: recordVersion, kind: 'content', id, ...content, callerId, requestId, acceptedAt };
+}

@@ -1,0 +1,55 @@
+import { type FollowRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
+import { applyFollows } from '@tideline/shared/projections';
+import { dropRegisters } from '@tideline/shared/registers';
+import type { Caller } from '../caller.js';
+import { type CorrectionTools, correct } from '../corrections/correct.js';
+
+export interface Follow {
+  followerId: string;
+  followeeId: string;
+}
+
+export interface FollowTools {
+  log: { append(records: readonly FollowRecord[], traceparent?: string): Promise<LogVersion[]> };
+  mintId(timestamp: number): string;
+}
+
+/** Follows take effect when fanout gets to them, milliseconds later. */
+export async function follow(tools: FollowTools, caller: Caller, follows: readonly Follow[]): Promise<void> {
+  const now = Date.now();
+  const records = follows.map((each) => followRecord('follow', each, tools.mintId(now), caller, now));
+  await tools.log.append(records, caller.traceparent);
+}
+
+/** Ends a follow (I8): on the log, in TimescaleDB and in what readers check, or the outcome is unknown. */
+export async function unfollow(tools: FollowTools & CorrectionTools, caller: Caller, ended: Follow): Promise<void> {
+  const changedAt = Date.now();
+  const record = followRecord('unfollow', ended, tools.mintId(changedAt), caller, changedAt);
+  const versions = await tools.log.append([record], caller.traceparent);
+  const changes = versions.map((version) => ({ ...ended, active: false, changedAt, version }));
+  await correct(tools, record.id, {
+    project: (database) => applyFollows(database, changes),
+    publish: (cache) => dropRegisters(cache, [ended.followerId]),
+  });
+}
+
+function followRecord(
+  verb: 'follow' | 'unfollow',
+  { followerId, followeeId }: Follow,
+  id: string,
+  { callerId, requestId }: Caller,
+  acceptedAt: number,
+): FollowRecord {
+  return {
+    v: recordVersion,
+    kind: 'follow',
+    id,
+    actorId: followerId,
+    verb,
+    objectType: 'user',
+    objectId: followeeId,
+    callerId,
+    requestId,
+    acceptedAt,
+  };
+}

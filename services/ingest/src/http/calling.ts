@@ -1,0 +1,25 @@
+import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
+import { requestIdOf } from '@tideline/shared/http/http-server';
+import type { Request } from 'express';
+import type { Caller } from '../caller.js';
+
+const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export function callerOf(request: Request, principal: Principal): Caller {
+  const traceparent = request.headers['traceparent'];
+  return {
+    callerId: principal.kind === 'user' ? principal.userId : principal.name,
+    requestId: requestIdOf(request),
+    ...(typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {}),
+  };
+}
+
+/** Who acts, where the request need not say it: X-Act-As, the key's own user, else the service under its name. */
+export function actorOf(request: Request, principal: Principal): string {
+  const user = actingAs(request, principal);
+  if (user !== undefined) {
+    return user;
+  }
+  // Names of services are free text; on the log an actor is a user id.
+  return principal.kind === 'user' ? principal.userId : principal.name.replace(/[^A-Za-z0-9_.:-]/g, '-').slice(0, 64);
+}
