@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['tideline-source', 'node', 'import', 'default'];
+const conditions = ['tideline-source', 'node'];
 const resolve = { conditions };
-const ssr = { resolve: { conditions, externalConditions: conditions } };
+const ssr = { resolve: { conditions, externalConditions: ['tideline-source'] } };
 
 export default defineConfig({
   test: {

@@ -18,7 +18,10 @@ const setNewer = loadScript('set-newer', import.meta.url);
 const userNameTtlS = 86_400;
 
 /** The call that caches a name; an older one never replaces a newer one. */
-export function cacheUserName(cache: Cache, { userId, name, avatar, generation, offset }: VersionedUserName): ScriptCall {
+export function cacheUserName(
+  cache: Cache,
+  { userId, name, avatar, generation, offset }: VersionedUserName,
+): ScriptCall {
   return {
     script: setNewer,
     keys: [cache.keys.user(userId)],

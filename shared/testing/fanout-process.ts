@@ -1,0 +1,51 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { waitUntil } from './wait-until.js';
+
+/** Fanout as a process of its own, which can be killed and frozen. */
+export class FanoutProcess {
+  readonly #child: ChildProcess;
+  readonly #operationsPort: number;
+  #output = '';
+
+  /** `environment` must set the operations port. */
+  constructor(environment: Record<string, string>) {
+    this.#operationsPort = Number(environment['TIDELINE_OPERATIONS_PORT']);
+    const main = fileURLToPath(new URL('../../services/fanout/src/main.ts', import.meta.url));
+    this.#child = spawn(process.execPath, ['--conditions=tideline-source', '--import', 'tsx', main], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+  }
+
+  /** What it logged so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  async ready(): Promise<void> {
+    await waitUntil('fanout is ready', async () => {
+      if (this.#child.exitCode !== null) {
+        throw new Error(`fanout ended: ${this.#output}`);
+      }
+      return await fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
+        (response) => response.ok,
+        () => false,
+      );
+    });
+  }
+
+  /** Sends a signal; for one that ends the process, waits until it has. */
+  async signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    const ends = signal === 'SIGKILL' || signal === 'SIGTERM';
+    const exited = ends && this.#child.exitCode === null ? once(this.#child, 'exit') : undefined;
+    this.#child.kill(signal);
+    await exited;
+  }
+}

@@ -1,0 +1,85 @@
+import type { FeedItem } from '@tideline/shared/activity';
+
+export interface RequestOptions {
+  /** Sent as JSON. */
+  body?: unknown;
+  key?: string;
+  /** The user that a service key acts as. */
+  actAs?: string;
+  headers?: Record<string, string>;
+}
+
+export interface HttpAnswer<Body> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+/** One page as feed-api answers it. */
+export interface PageBody {
+  items: FeedItem[];
+  nextCursor: string | null;
+  hasMore: boolean;
+}
+
+const serviceKey = 'demo-producer';
+/** No walk through a feed is longer. */
+const pagesMax = 20_000;
+
+/** Calls a service as a client would; with the demo service key unless told otherwise. */
+export class HttpClient {
+  readonly #origin: string;
+
+  constructor(port: number) {
+    this.#origin = `http://127.0.0.1:${port}`;
+  }
+
+  async request<Body>(method: string, path: string, options: RequestOptions = {}): Promise<HttpAnswer<Body>> {
+    const { body, key = serviceKey, actAs, headers } = options;
+    const response = await fetch(`${this.#origin}${path}`, {
+      method,
+      headers: {
+        'x-app-key': key,
+        ...(actAs === undefined ? {} : { 'x-act-as': actAs }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+    };
+  }
+
+  /** Like `request`, but fails unless the status is a success. */
+  async succeed<Body>(method: string, path: string, options: RequestOptions = {}): Promise<Body> {
+    const { status, body } = await this.request<Body>(method, path, options);
+    if (status >= 300) {
+      throw new Error(`${method} ${path}: ${status} ${JSON.stringify(body)}`);
+    }
+    return body;
+  }
+
+  /** Walks a feed from its first page to its last and returns all items. */
+  async walk(path: string, reader: string, limit: number, query: Record<string, string> = {}): Promise<FeedItem[]> {
+    const items: FeedItem[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < pagesMax; page += 1) {
+      const parameters = new URLSearchParams({
+        ...query,
+        limit: String(limit),
+        ...(cursor === null ? {} : { cursor }),
+      });
+      const body: PageBody = await this.succeed<PageBody>('GET', `${path}?${parameters}`, { actAs: reader });
+      items.push(...body.items);
+      if (body.nextCursor === null) {
+        return items;
+      }
+      cursor = body.nextCursor;
+    }
+    throw new Error(`${path} does not end`);
+  }
+}

@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { setUp } from '@tideline/deploy/setup/set-up';
+import { tearDown } from '@tideline/deploy/setup/tear-down';
+import { type FanoutService, startFanout } from '@tideline/fanout/service';
+import { type FeedApiService, startFeedApi } from '@tideline/feed-api/service';
+import { type IngestService, startIngest } from '@tideline/ingest/service';
+import { createKafka } from '@tideline/shared/kafka-client';
+import { createLogger } from '@tideline/shared/logger';
+import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
+import { Redis } from 'ioredis';
+import type { Admin } from 'kafkajs';
+import pg from 'pg';
+import { FanoutProcess } from './fanout-process.js';
+import { freePort } from './free-port.js';
+import { HttpClient } from './http-client.js';
+import { waitUntil } from './wait-until.js';
+
+export interface PlatformOptions {
+  partitions?: number;
+  inboxCap?: number;
+  followerThreshold?: number;
+  /** false: tests start fanout themselves. */
+  fanout?: boolean;
+  logLevel?: string;
+}
+
+/**
+ * The whole system on real servers, apart from every other one: its own database, topics, Redis keys, consumer group
+ * and ports. Services run in this process; fanout can also run as a process that tests kill.
+ */
+export class Platform {
+  readonly ingest: HttpClient;
+  readonly feedApi: HttpClient;
+  readonly database: pg.Pool;
+  readonly redis: Redis;
+  readonly admin: Admin;
+  readonly namespace: string;
+  readonly topic: string;
+  readonly #started: Started;
+  #fanout: FanoutService | undefined;
+  readonly #processes: FanoutProcess[] = [];
+
+  constructor(started: Started) {
+    this.#started = started;
+    this.namespace = started.settings.namespace;
+    this.topic = activitiesTopic(this.namespace);
+    this.ingest = new HttpClient(started.ingest.httpPort);
+    this.feedApi = new HttpClient(started.feedApi.httpPort);
+    this.database = started.database;
+    this.redis = started.redis;
+    this.admin = started.admin;
+  }
+
+  get ports() {
+    const { ingest, feedApi } = this.#started;
+    return {
+      ingest: ingest.httpPort,
+      ingestOperations: ingest.operationsPort,
+      feedApi: feedApi.httpPort,
+      feedApiOperations: feedApi.operationsPort,
+      fanoutOperations: this.#fanout?.operationsPort,
+    };
+  }
+
+  async startFanout(): Promise<void> {
+    const { settings } = this.#started;
+    this.#fanout = await startFanout({ ...settings, operationsPort: 0 }, (reason) => {
+      throw new Error(`fanout cannot go on: ${reason}`);
+    });
+    const { operationsPort } = this.#fanout;
+    await waitUntil('fanout is ready', async () => (await fetch(`http://127.0.0.1:${operationsPort}/readyz`)).ok);
+  }
+
+  async stopFanout(): Promise<void> {
+    await this.#fanout?.stop();
+    this.#fanout = undefined;
+  }
+
+  async spawnFanout(): Promise<FanoutProcess> {
+    const { settings } = this.#started;
+    const process = new FanoutProcess({
+      TIDELINE_DATABASE_URL: settings.databaseUrl,
+      TIDELINE_REDIS_URL: settings.redisUrl,
+      TIDELINE_KAFKA_BROKERS: settings.kafkaBrokers.join(','),
+      TIDELINE_NAMESPACE: settings.namespace,
+      TIDELINE_LOG_LEVEL: 'info',
+      TIDELINE_OPERATIONS_PORT: String(await freePort()),
+      TIDELINE_INBOX_CAP: String(settings.inboxCap),
+      TIDELINE_FOLLOWER_THRESHOLD: String(settings.followerThreshold),
+    });
+    this.#processes.push(process);
+    await process.ready();
+    return process;
+  }
+
+  /** How many records are not committed by fanout yet. */
+  async lag(): Promise<number> {
+    const [ends, [committed]] = await Promise.all([
+      this.admin.fetchTopicOffsets(this.topic),
+      this.admin.fetchOffsets({ groupId: fanoutGroup(this.namespace), topics: [this.topic] }),
+    ]);
+    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+    return ends.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done.get(partition) ?? 0, 0), 0);
+  }
+
+  /** Waits until everything acknowledged is applied and no list is being rebuilt: the system is at rest. */
+  async settle(timeoutMs?: number): Promise<void> {
+    await waitUntil('fanout has caught up', async () => (await this.lag()) === 0, timeoutMs);
+    await this.#started.feedApi.settled();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.signal('SIGKILL')));
+    await this.stopFanout();
+    const { ingest, feedApi, database, redis, admin, settings } = this.#started;
+    await Promise.all([ingest.stop(), feedApi.stop()]);
+    await Promise.all([database.end(), admin.disconnect()]);
+    redis.disconnect();
+    await tearDown({ ...settings, partitions: 1, replicationFactor: 1, demo: false });
+  }
+}
+
+interface Started {
+  settings: ReturnType<typeof settingsFor>;
+  ingest: IngestService;
+  feedApi: FeedApiService;
+  database: pg.Pool;
+  redis: Redis;
+  admin: Admin;
+}
+
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const settings = settingsFor(options);
+  await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: 1, demo: true });
+  const kafka = createKafka({
+    brokers: settings.kafkaBrokers,
+    clientId: 'tideline-test',
+    logger: createLogger('test', 'silent'),
+  });
+  const admin = kafka.admin();
+  const [ingest, feedApi] = await Promise.all([
+    startIngest({ ...settings, httpPort: 0, operationsPort: 0 }),
+    startFeedApi({ ...settings, httpPort: 0, operationsPort: 0 }),
+    admin.connect(),
+  ]);
+  const database = new pg.Pool({ connectionString: settings.databaseUrl, max: 4 });
+  // A test may stop the server under it.
+  database.on('error', () => undefined);
+  const redis = new Redis(settings.redisUrl);
+  redis.on('error', () => undefined);
+  const platform = new Platform({ settings, ingest, feedApi, database, redis, admin });
+  await waitUntil('ingest is ready', async () => (await fetch(`http://127.0.0.1:${ingest.operationsPort}/readyz`)).ok);
+  if (options.fanout !== false) {
+    await platform.startFanout();
+  }
+  return platform;
+}
+
+function settingsFor(options: PlatformOptions) {
+  const name = `t${randomBytes(5).toString('hex')}`;
+  const databaseUrl = new URL(environment('TIDELINE_DATABASE_URL'));
+  databaseUrl.pathname = `/tideline_${name}`;
+  return {
+    databaseUrl: databaseUrl.href,
+    redisUrl: environment('TIDELINE_REDIS_URL'),
+    kafkaBrokers: environment('TIDELINE_KAFKA_BROKERS').split(','),
+    namespace: name,
+    logLevel: options.logLevel ?? process.env['TIDELINE_TEST_LOG_LEVEL'] ?? 'silent',
+    listenHost: '127.0.0.1',
+    inboxCap: options.inboxCap ?? 500,
+    followerThreshold: options.followerThreshold ?? 10_000,
+    partitionConcurrency: 4,
+    followerCacheSizeMax: 100_000,
+  };
+}
+
+function environment(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) {
+    throw new Error(`${name} is not set: run the tests with "npm test", which finds or starts the servers`);
+  }
+  return value;
+}
