@@ -1,8 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { TidelineError } from '@tideline/shared/errors';
 import { inCheckout } from './checkout.js';
+import { runInOwnSession } from './own-session.js';
 import { type ServerUrls, serverUrlsOf } from './server-urls.js';
 
 const run = promisify(execFile);
@@ -10,16 +11,19 @@ const script = inCheckout('deploy/native/stack.sh');
 
 /** The servers without containers. An instance has servers, ports and data of its own; its script says what it does. */
 export interface NativeStack {
-  /** Starts what does not run. The script shows its progress, and says what this machine lacks. */
-  start(): Promise<ServerUrls>;
+  /**
+   * Starts what does not run. The script shows its progress, and says what this machine lacks. Where `signal` cuts it
+   * short, some servers may run.
+   */
+  start(signal?: AbortSignal): Promise<ServerUrls>;
   isRunning(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 export function nativeStack(instance: string): NativeStack {
   return {
-    async start() {
-      await runVisibly('start', instance);
+    async start(signal) {
+      await runVisibly('start', instance, signal);
       return urlsOf(instance);
     },
     async isRunning() {
@@ -36,15 +40,21 @@ export function nativeStack(instance: string): NativeStack {
   };
 }
 
-/** True where the native stack is made for this machine; whether all it needs is installed, only its start knows. */
+/** True where the native stack is made for this machine: root on Debian. What else it needs, its start says. */
 export function nativeStackFits(): boolean {
-  return process.platform === 'linux' && process.getuid?.() === 0;
+  return process.getuid?.() === 0 && osRelease().includes('\nID=debian\n');
 }
 
-async function runVisibly(command: 'start' | 'stop', instance: string): Promise<void> {
-  // A session of its own: Ctrl-C is for us to handle, and must not cut the script off half way.
-  const child = spawn(script, [command, instance], { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-  const [status] = (await once(child, 'exit')) as [number | null];
+function osRelease(): string {
+  try {
+    return `\n${readFileSync('/etc/os-release', 'utf8')}\n`;
+  } catch {
+    return '';
+  }
+}
+
+async function runVisibly(command: 'start' | 'stop', instance: string, signal?: AbortSignal): Promise<void> {
+  const status = await runInOwnSession(script, [command, instance], signal);
   if (status !== 0) {
     throw new TidelineError('configuration', `The native stack could not ${command}; the lines above say why.`);
   }

@@ -1,4 +1,5 @@
 import { count, readEnvironment, serverSettings } from '@tideline/shared/config';
+import { TidelineError } from '@tideline/shared/errors';
 import { z } from 'zod';
 
 /** The topic cannot be repartitioned without draining it, so there are more partitions than consumers need today. */
@@ -25,6 +26,9 @@ export interface SetUpConfig {
 
 export function readSetUpConfig(environment: NodeJS.ProcessEnv = process.env): SetUpConfig {
   const values = readEnvironment(settings, environment);
+  if (values.TIDELINE_DEMO === '1' && environment['NODE_ENV'] === 'production') {
+    throw new TidelineError('configuration', 'TIDELINE_DEMO=1 makes keys that everybody knows: not in production.');
+  }
   return {
     databaseUrl: values.TIDELINE_DATABASE_URL,
     kafkaBrokers: values.TIDELINE_KAFKA_BROKERS,

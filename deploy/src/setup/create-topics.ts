@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { TidelineError, unavailable } from '@tideline/shared/errors';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
@@ -10,6 +11,10 @@ const dayMs = 24 * 60 * 60 * 1000;
 const retentionMs = 7 * dayMs;
 /** Longer: somebody has to look at them. */
 const deadLetterRetentionMs = 30 * dayMs;
+
+const leadersTimeoutMs = 30_000;
+const leadersPollMs = 20;
+const notYet: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
 type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
 type TopicsConfig = Pick<SetUpConfig, 'kafkaBrokers' | 'namespace' | 'partitions' | 'replicationFactor'>;
@@ -80,7 +85,7 @@ async function createTopic(
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value: String(value) }));
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions, replicationFactor, configEntries }],
     });
   } catch (error) {
@@ -88,6 +93,37 @@ async function createTopic(
       cause: error,
     });
   }
+  await waitForLeaders(admin, topic);
+}
+
+/**
+ * Resolves once every partition can be written. kafkajs has this too (`waitForLeaders`), but fails where a broker has
+ * not heard of the new topic yet.
+ */
+async function waitForLeaders(admin: Admin, topic: string): Promise<void> {
+  const deadline = performance.now() + leadersTimeoutMs;
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      if (topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0))) {
+        return;
+      }
+    } catch (error) {
+      if (!notYet.has(typeOf(error))) {
+        throw error;
+      }
+    }
+    if (performance.now() > deadline) {
+      throw unavailable(`Kafka created the topic ${topic}, but no broker leads all of its partitions.`);
+    }
+    await delay(leadersPollMs);
+  }
+}
+
+/** Kafka's name of an error; kafkajs wraps what it has retried often enough. */
+function typeOf(error: unknown): string {
+  const { type, cause } = error as { type?: string; cause?: { type?: string } };
+  return type ?? cause?.type ?? '';
 }
 
 /** kafkajs puts the broker's answers about single topics into a list. */
