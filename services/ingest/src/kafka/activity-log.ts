@@ -24,7 +24,7 @@ import { acknowledgementDeadlineMs, Lanes, type LanesMetrics } from './lanes.js'
 
 /** A record may be larger than the body it came in, because numbers such as 1e20 are written out. */
 export const recordSizeMaxBytes = 128 * 1024;
-const watchIntervalMs = 1_000;
+const watchIntervalDefaultMs = 1_000;
 
 export interface ActivityLogMetrics extends LanesMetrics {
   observeLanes(depths: () => ReadonlyMap<number, number>): void;
@@ -41,6 +41,7 @@ export interface ActivityLogOptions {
   send: SendBatch;
   metrics: ActivityLogMetrics;
   logger: Logger;
+  watchIntervalMs?: number;
 }
 
 export class ActivityLog {
@@ -103,8 +104,9 @@ export class ActivityLog {
 
   async #watch(): Promise<void> {
     const { signal } = this.#closing;
+    const intervalMs = this.#options.watchIntervalMs ?? watchIntervalDefaultMs;
     while (!signal.aborted) {
-      await delay(watchIntervalMs, undefined, { signal }).catch(() => undefined);
+      await delay(intervalMs, undefined, { signal }).catch(() => undefined);
       if (!signal.aborted) {
         await this.#look();
       }
