@@ -31,7 +31,7 @@ export class FanoutProcess {
 
   async ready(): Promise<void> {
     await waitUntil('fanout is ready', async () => {
-      if (this.#child.exitCode !== null) {
+      if (this.#hasEnded) {
         throw new Error(`fanout ended: ${this.#output}`);
       }
       return await fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
@@ -41,11 +41,19 @@ export class FanoutProcess {
     });
   }
 
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** Sends a signal; for one that ends the process, waits until it has. */
   async signal(signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
-    const ends = signal === 'SIGKILL' || signal === 'SIGTERM';
-    const exited = ends && this.#child.exitCode === null ? once(this.#child, 'exit') : undefined;
+    if (this.#hasEnded) {
+      return;
+    }
+    const exited = once(this.#child, 'exit');
     this.#child.kill(signal);
-    await exited;
+    if (signal === 'SIGKILL' || signal === 'SIGTERM') {
+      await exited;
+    }
   }
 }

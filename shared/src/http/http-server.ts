@@ -22,6 +22,8 @@ export interface HttpServerOptions {
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 20_000;
 const keepAliveTimeoutMs = 65_000;
+/** While closing. */
+const idleCheckIntervalMs = 50;
 
 /** The public door: request id, access log and metrics, then authentication, routes, JSON errors. */
 export async function startHttpServer(options: HttpServerOptions): Promise<Listening> {
@@ -29,7 +31,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
   server.headersTimeout = headersTimeoutMs;
   server.requestTimeout = requestTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
-  return await listen(server, options.host, options.port);
+  const listening = await listen(server, options.host, options.port);
+  return {
+    port: listening.port,
+    async close() {
+      // A connection that was busy when closing began would be kept alive once its request is done.
+      const closeIdle = setInterval(() => server.closeIdleConnections(), idleCheckIntervalMs);
+      await listening.close().finally(() => clearInterval(closeIdle));
+    },
+  };
 }
 
 function createApp({ keys, routes, metrics, logger }: HttpServerOptions): Express {

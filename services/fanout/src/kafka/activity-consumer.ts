@@ -12,6 +12,8 @@ const rebalanceTimeoutMs = 20_000;
 /** Records of one transaction. */
 const batchSizeMax = 2_000;
 const partitionBytesPerFetchMax = 2 * 1024 * 1024;
+/** How long Kafka holds a fetch that finds nothing; a stop waits for it. */
+const fetchWaitMaxMs = 500;
 const connectRetryDelayMs = 1_000;
 
 export interface ActivityConsumerOptions {
@@ -52,6 +54,7 @@ export class ActivityConsumer {
       heartbeatInterval: heartbeatIntervalMs,
       rebalanceTimeout: rebalanceTimeoutMs,
       maxBytesPerPartition: partitionBytesPerFetchMax,
+      maxWaitTimeInMs: fetchWaitMaxMs,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, restartOnFailure: async () => !this.#stopping },
     });

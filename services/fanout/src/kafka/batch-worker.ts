@@ -132,7 +132,7 @@ async function untilAvailable(
   work: () => Promise<void>,
   owner?: PartitionOwner,
 ): Promise<BatchOutcome> {
-  for (let delayMs = retryDelayFirstMs; ; delayMs = Math.min(delayMs * 2, retryDelayMaxMs)) {
+  for (let delayMs = retryDelayFirstMs; ; ) {
     if (!lease.isCurrent()) {
       return 'released';
     }
@@ -148,13 +148,16 @@ async function untilAvailable(
       if (reason === undefined) {
         throw error;
       }
-      if (reason === 'cache_refused') {
-        owner?.announceAgain();
-      }
       metrics.batchRetried(reason);
       logger.warn({ err: (error as Error).message, reason, delayMs }, 'batch waits for what it needs');
       await delay(delayMs);
       await lease.heartbeat();
+      if (reason === 'cache_refused') {
+        // Redis is there, and knows the epoch and the fence again in a moment.
+        owner?.announceAgain();
+      } else {
+        delayMs = Math.min(delayMs * 2, retryDelayMaxMs);
+      }
     }
   }
 }
