@@ -20,9 +20,10 @@ import { ingestMetrics } from './metrics.js';
 
 /** Requests need a connection for moments only: a key that is not remembered, a correction. */
 const databasePoolSize = 8;
-/** Together below the 15 s that a stop may take here. */
-const httpCloseTimeoutMs = 9_000;
+/** One after the other, together below the 15 s that a stop may take. */
+const httpCloseTimeoutMs = 8_000;
 const drainTimeoutMs = 3_000;
+const disconnectTimeoutMs = 3_000;
 
 export interface IngestService extends Service {
   httpPort: number;
@@ -57,10 +58,17 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
     logger,
   });
 
+  async function within(timeoutMs: number, what: string, work: Promise<unknown>): Promise<void> {
+    const late = () => new Error(`not done within ${timeoutMs} ms`);
+    await beforeDeadline(work, timeoutMs, late).catch((error: unknown) => {
+      logger.warn({ err: error }, `stopping goes on without: ${what}`);
+    });
+  }
+
   async function release(): Promise<void> {
     await log.close(drainTimeoutMs);
-    await Promise.all([producer.close(), probe.close(), cache.close()]);
-    await database.$pool.end();
+    const disconnected = Promise.all([producer.close(), probe.close(), cache.close(), database.$pool.end()]);
+    await within(disconnectTimeoutMs, 'closing every connection', disconnected);
   }
 
   const opened: { close(): Promise<void> }[] = [];
@@ -91,10 +99,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       operationsPort: operations.port,
       async stop() {
         operations.drain();
-        const late = () => new Error('requests still run');
-        await beforeDeadline(http.close(), httpCloseTimeoutMs, late).catch((error: unknown) =>
-          logger.warn({ err: error }, 'stopping while requests run'),
-        );
+        await within(httpCloseTimeoutMs, 'finishing every request', http.close());
         await release();
         await operations.close();
       },

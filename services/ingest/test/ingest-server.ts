@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setUp } from '@tideline/deploy/setup/set-up';
+import { tearDown } from '@tideline/deploy/setup/tear-down';
 import { type ActivityRecord, decodeRecord } from '@tideline/shared/activity-record';
 import { type Database, openDatabase } from '@tideline/shared/database';
 import { createKafka } from '@tideline/shared/kafka-client';
@@ -39,6 +40,8 @@ export interface TopicRecord {
   record: ActivityRecord;
 }
 
+const topicSettings = { partitions: 4, replicationFactor: 1, demo: false };
+
 /** One installation of its own on the test servers: a database, topics and a name space in Redis. */
 export class Installation {
   readonly config: IngestConfig;
@@ -67,7 +70,7 @@ export class Installation {
       httpPort: 0,
       operationsPort: 0,
     };
-    await setUp({ ...config, partitions: 4, replicationFactor: 1, demo: false });
+    await setUp({ ...config, ...topicSettings });
     const installation = new Installation(config);
     await installation.#putKeysAndUsers();
     return installation;
@@ -130,6 +133,7 @@ export class Installation {
 
   async close(): Promise<void> {
     await this.database.$pool.end();
+    await tearDown({ ...this.config, ...topicSettings });
   }
 
   async #putKeysAndUsers(): Promise<void> {

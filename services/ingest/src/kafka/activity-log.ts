@@ -95,8 +95,7 @@ export class ActivityLog {
   /** Takes nothing any more, and finishes what was taken for `drainTimeoutMs` at most. */
   async close(drainTimeoutMs: number): Promise<void> {
     this.#closing.abort();
-    await this.#watching;
-    const left = (await this.#open?.lanes.drain(drainTimeoutMs)) ?? 0;
+    const [left = 0] = await Promise.all([this.#open?.lanes.drain(drainTimeoutMs), this.#watching]);
     if (left > 0) {
       this.#options.logger.error({ records: left }, 'records were not acknowledged; their callers know, and may retry');
     }
