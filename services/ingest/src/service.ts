@@ -88,7 +88,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       host: config.listenHost,
       port: config.httpPort,
       keys: keyStore(database),
-      routes: createRoutes({ log, database, cache, metrics, mintId: activityIdMinter() }),
+      routes: createRoutes({ log, database, cache, metrics, mintId: activityIdMinter(), logger }),
       metrics: httpMetrics(registry),
       logger,
     });

@@ -1,6 +1,7 @@
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import type { Database } from '@tideline/shared/database';
 import { isTidelineError, outcomeUnknown } from '@tideline/shared/errors';
+import type { Logger } from '@tideline/shared/logger';
 import { beforeDeadline } from '../deadline.js';
 
 /** Together with the wait for Kafka, the longest that a caller waits. */
@@ -12,6 +13,7 @@ export interface CorrectionTools {
   database: Database;
   cache: Cache;
   metrics: { outcomeUnknown(): void };
+  logger: Logger;
 }
 
 export interface Correction {
@@ -35,6 +37,7 @@ export async function correct(tools: CorrectionTools, recordId: string, correcti
     await beforeDeadline(projectAndPublish(tools, correction), correctionTimeoutMs, late);
   } catch (error) {
     tools.metrics.outcomeUnknown();
+    tools.logger.warn({ err: error, recordId }, 'an acknowledged correction was not applied everywhere');
     throw outcomeUnknown('The change was written but not applied everywhere: the outcome is unknown, retry.', {
       cause: error,
       details: { ids: [recordId] },

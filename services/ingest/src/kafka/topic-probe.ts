@@ -40,8 +40,9 @@ export class TopicProbe {
       }
       return leaders.length;
     } catch (error) {
-      // After a failure the next probe starts from the configured brokers: the known ones may have moved.
-      await this.close();
+      // After a failure the next probe starts from the configured brokers: the known ones may have moved. Closing is not
+      // waited for, because it waits for the answer that did not come.
+      void this.close();
       if (error instanceof TidelineError) {
         throw error;
       }
