@@ -14,19 +14,22 @@ export function validate<Schema extends z.ZodType>(schema: Schema, value: unknow
 }
 
 /**
- * The query of a request as an object. Express parses repeated parameters into arrays, which no schema here takes;
- * empty ones are refused, because they are more often a client's mistake than meant.
+ * The query of a request as an object: all that follows the first question mark. Express parses repeated parameters
+ * into arrays, which no schema here takes; empty ones are refused, because they are more often a client's mistake than
+ * meant.
  */
 export function queryOf(url: string): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(url.split('?')[1] ?? '')) {
-    if (Object.hasOwn(query, name)) {
+  const query = new Map<string, string>();
+  const start = url.indexOf('?');
+  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start + 1))) {
+    if (query.has(name)) {
       throw invalidRequest(`The query parameter ${name} is given twice.`);
     }
     if (value === '') {
       throw invalidRequest(`The query parameter ${name} is empty.`);
     }
-    query[name] = value;
+    query.set(name, value);
   }
-  return query;
+  // Makes a property of every name. An assignment would lose `__proto__`, which then nobody could refuse.
+  return Object.fromEntries(query);
 }
