@@ -1,3 +1,4 @@
+import { listenForStop, type StopRequests } from '../cli/stop-requests.js';
 import { readSetUpConfig } from '../setup/config.js';
 import { setUp } from '../setup/set-up.js';
 import { readStartConfig, type StartConfig } from './config.js';
@@ -6,7 +7,6 @@ import { type Output, runServices } from './run-services.js';
 import { sayReady } from './say-ready.js';
 import { startServers } from './start-servers.js';
 import { step } from './steps.js';
-import { listenForStop, type StopRequests } from './stop-requests.js';
 
 export const exitStatus = { stopped: 0, failed: 1, killed: 130 };
 

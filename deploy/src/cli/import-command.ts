@@ -1,0 +1,119 @@
+import { resolve } from 'node:path';
+import { TidelineError } from '@tideline/shared/errors';
+import { type Command, Option } from 'commander';
+import { importGit } from '../import/import-git.js';
+import { importNdjson } from '../import/import-ndjson.js';
+import { activityLookUp, type ImportTarget } from '../import/import-target.js';
+import { ingestClient } from '../import/ingest-client.js';
+import { inCheckout } from '../servers/checkout.js';
+import { listenForStop } from './stop-requests.js';
+
+const demoKey = 'demo-producer';
+const demoUser = '1';
+
+interface TargetOptions {
+  url: string;
+  feedApi: string;
+  key: string;
+  again: boolean;
+}
+
+interface GitOptions extends TargetOptions {
+  name?: string;
+  all: boolean;
+  rev: string;
+  /** false: `--no-followers`. */
+  followers?: string | false;
+}
+
+interface NdjsonOptions extends TargetOptions {
+  allowRepeats: boolean;
+}
+
+export function addImportCommand(program: Command): void {
+  const command = program.command('import').description('post existing data, through the same door as everybody');
+
+  const git = command
+    .command('git')
+    .argument('<path>', 'a folder of any local repository')
+    .description(
+      'a git history: authors become users, commits become activities at their commit dates, newest first. Goes on where it was stopped; a second run adds what is new.',
+    )
+    .option('--name <name>', 'what to call the repository (default: where it was cloned from, or its folder)')
+    .option('--all', 'all branches and tags', false)
+    .option('--rev <revision>', 'all that this branch, tag or commit reaches', 'HEAD')
+    .option(
+      '--followers <users>',
+      `users, with commas between, who follow every author of what this run posts, so that their home feeds show it (default: with the demo key, user ${demoUser})`,
+    )
+    .option('--no-followers', 'nobody');
+  addTargetOptions(git).action(async (path: string, options: GitOptions) => {
+    const followers = options.followers ?? (options.key === demoKey && demoUser);
+    const source = {
+      path: fromCaller(path),
+      name: options.name,
+      revision: options.all ? ({ all: true } as const) : { rev: options.rev },
+      followers: followers === false ? [] : followers.split(','),
+      again: options.again,
+    };
+    await run(options, (target) => importGit(source, target));
+    if (options.key === demoKey && source.followers.includes(demoUser)) {
+      console.log(`\nIvan's home feed shows it:\n  curl -sS -H 'X-App-Key: abc123' ${options.feedApi}/v1/feeds/home`);
+    }
+  });
+
+  const ndjson = command
+    .command('ndjson')
+    .argument('<file>', 'one activity a line, as POST /v1/activities takes it')
+    .description(
+      'activities from a file. A line that is refused stops the import and is named by its number; all lines of arrays before it are in.',
+    )
+    .option(
+      '--allow-repeats',
+      'take lines without foreignId too: where an attempt is repeated, they are added once more',
+      false,
+    );
+  addTargetOptions(ndjson).action(async (path: string, options: NdjsonOptions) => {
+    const source = { path: fromCaller(path), allowRepeats: options.allowRepeats, again: options.again };
+    await run(options, (target) => importNdjson(source, target));
+  });
+}
+
+function addTargetOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--url <url>', 'ingest').default('http://127.0.0.1:8081').argParser(httpUrl))
+    .addOption(new Option('--feed-api <url>', 'feed-api').default('http://127.0.0.1:8080').argParser(httpUrl))
+    .option('--key <key>', "a service's key", demoKey)
+    .option('--again', 'post everything, whatever was posted before; what is there stays as it is', false);
+}
+
+function httpUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:/i.test(text)) {
+    throw new TidelineError('configuration', `"${text}" is no http or https URL.`);
+  }
+  return text.replace(/\/+$/, '');
+}
+
+/** npm runs scripts in the checkout and says in INIT_CWD where the caller is. */
+function fromCaller(path: string): string {
+  return resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
+}
+
+async function run(options: TargetOptions, work: (target: ImportTarget) => Promise<void>): Promise<void> {
+  const requests = listenForStop();
+  requests.stop.addEventListener('abort', () => console.error('Stopping after what is under way …'));
+  requests.kill.addEventListener('abort', () => process.exit(130));
+  await work({
+    ingest: ingestClient({
+      url: options.url,
+      key: options.key,
+      signal: requests.stop,
+      onRetry: (reason) => console.error(`${options.url} cannot take it now, trying again: ${reason}`),
+    }),
+    ingestUrl: options.url,
+    hasActivity: activityLookUp(options.feedApi, options.key),
+    stateFolder: inCheckout('.tideline/import'),
+    signal: requests.stop,
+    report: (line) => console.log(line),
+  });
+}
