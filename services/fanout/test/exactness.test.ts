@@ -92,12 +92,7 @@ test('fanout that is killed in the middle loses, repeats and reorders nothing', 
     until: Date.now(),
     name: 'second',
   });
-  await waitUntil('some of them are stored', async () => {
-    const { rows } = await platform.database.query(
-      `select count(*)::int from activities where foreign_id like 'second%'`,
-    );
-    return rows[0].count > 100;
-  });
+  await someAreStored('second');
   await doomed.signal('SIGKILL');
   posts.push(...(await posting));
   const next = await platform.spawnFanout();
@@ -108,18 +103,18 @@ test('fanout that is killed in the middle loses, repeats and reorders nothing', 
 
 test('a consumer that was frozen for longer than its session writes nothing when it wakes', async () => {
   const frozen = await platform.spawnFanout();
+  const posting = postActivities(platform, {
+    actors,
+    count: 1_000,
+    random,
+    spreadMs: 500,
+    until: Date.now(),
+    name: 'third',
+  });
+  await someAreStored('third');
   await frozen.signal('SIGSTOP');
   const frozenAt = performance.now();
-  posts.push(
-    ...(await postActivities(platform, {
-      actors,
-      count: 200,
-      random,
-      spreadMs: 500,
-      until: Date.now(),
-      name: 'third',
-    })),
-  );
+  posts.push(...(await posting));
   const successor = await platform.spawnFanout();
   await platform.settle();
   await expectExactFeeds('hybrid', [50]);
@@ -169,6 +164,16 @@ async function flushRepeatedly(signal: AbortSignal): Promise<number> {
     await delay(flushIntervalMs);
   }
   return count;
+}
+
+async function someAreStored(name: string): Promise<void> {
+  await waitUntil('some of them are stored', async () => {
+    const { rows } = await platform.database.query(
+      'select count(*)::int as stored from activities where foreign_id like $1',
+      [`${name}-%`],
+    );
+    return rows[0].stored > 100;
+  });
 }
 
 /** Everything that fanout writes, besides fences: rows of the database and lists of Redis. */

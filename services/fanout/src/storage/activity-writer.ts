@@ -109,8 +109,8 @@ async function insertContents(transaction: Queryable, contents: RecordBatch['con
       records.map((record) => record.targetId ?? null),
       records.map((record) => record.targetTitle ?? null),
       records.map((record) => record.objectOwnerId ?? null),
-      // User ids need no quoting in an array literal, and arrays of different lengths are no array of arrays.
-      records.map((record) => (record.to === undefined ? null : `{${record.to.join(',')}}`)),
+      // Array literals, because arrays of different lengths are no array of arrays. Quoted: a user may be called null.
+      records.map((record) => (record.to === undefined ? null : `{${record.to.map((id) => `"${id}"`).join(',')}}`)),
       records.map((record) => (record.metadata === undefined ? null : JSON.stringify(record.metadata))),
       records.map((record) => record.foreignId ?? null),
       records.map((record) => record.callerId),

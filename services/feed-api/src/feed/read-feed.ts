@@ -1,8 +1,9 @@
 import type { Activity, FeedItem } from '@tideline/shared/activity';
 import { highestActivityId, lowestActivityId } from '@tideline/shared/activity-id';
-import { isTidelineError } from '@tideline/shared/errors';
+import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import { pullHome } from '../storage/naive-pull.js';
 import { SqlScope } from '../storage/sql-scope.js';
+import { userExists } from '../storage/user-store.js';
 import { type Feed, homeFeed, userFeed } from './feed.js';
 import type { FeedTools } from './feed-tools.js';
 import { readLists } from './list-pages.js';
@@ -39,13 +40,19 @@ export async function readHomeFeed(
   return await readPage(tools, feed, strategy, request, collect);
 }
 
+/** What an author did in public. Throws `not_found` for a user that nobody named yet. */
 export async function readUserFeed(
   tools: FeedTools,
   author: string,
   reader: string,
   request: PageRequest,
 ): Promise<FeedPage> {
-  return await readPage(tools, userFeed(author, reader), 'hybrid', request, collectFromLists);
+  const page = await readPage(tools, userFeed(author, reader), 'hybrid', request, collectFromLists);
+  // Who has done something exists.
+  if (page.items.length === 0 && !(await userExists(new SqlScope(tools.database), author))) {
+    throw new TidelineError('not_found', 'There is no such user.');
+  }
+  return page;
 }
 
 interface Collected {
