@@ -111,7 +111,7 @@ export class Cache {
 
   /** Values of keys that belong together in no bucket; null where there is none. */
   async readMany(keys: readonly string[]): Promise<(string | null)[]> {
-    return keys.length === 0 ? [] : await this.#guard(() => this.#redis.mget([...keys]));
+    return keys.length === 0 ? [] : this.#guard(() => this.#redis.mget([...keys]));
   }
 
   /** Stores values that live for `ttlS` seconds, in one round trip. */

@@ -58,7 +58,7 @@ export async function applyFollows(database: Queryable, changes: readonly Follow
       changes.map((change) => change.version.offset),
     ]),
   );
-  return await database.any<FollowState>(prepared('read-follows', readFollows, [followers, followees]));
+  return database.any<FollowState>(prepared('read-follows', readFollows, [followers, followees]));
 }
 
 export interface Tombstone {

@@ -34,7 +34,7 @@ export class FanoutProcess {
       if (this.#hasEnded) {
         throw new Error(`fanout ended: ${this.#output}`);
       }
-      return await fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
+      return fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
         (response) => response.ok,
         () => false,
       );

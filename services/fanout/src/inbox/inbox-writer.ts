@@ -56,12 +56,12 @@ export class InboxWriter {
   /** Puts ids into the lists that exist. Returns how many were new to their list. */
   async insert(hold: PartitionHold, updates: ListUpdates, whileBuilding: WhileBuilding): Promise<number> {
     const startOver = whileBuilding === 'start_over' ? '1' : '0';
-    return await this.#run(insertIds, hold, updates, [this.#inboxCap, listSlack, startOver]);
+    return this.#run(insertIds, hold, updates, [this.#inboxCap, listSlack, startOver]);
   }
 
   /** Takes ids out of the lists that hold them. Returns how many entries went. */
   async remove(hold: PartitionHold, updates: ListUpdates): Promise<number> {
-    return await this.#run(removeIds, hold, updates, []);
+    return this.#run(removeIds, hold, updates, []);
   }
 
   async #run(

@@ -61,7 +61,7 @@ export async function workOnBatch(
       }
     }
   }
-  return await applyOrIsolate(tools, owner, records, lease);
+  return applyOrIsolate(tools, owner, records, lease);
 }
 
 interface LoggedMessage extends LoggedRecord {
@@ -89,11 +89,11 @@ async function applyOrIsolate(
       throw error;
     }
     if (records.length === 1) {
-      return await deadLetter(tools, owner.partition, first.message, error, 'apply', lease);
+      return deadLetter(tools, owner.partition, first.message, error, 'apply', lease);
     }
     const middle = Math.ceil(records.length / 2);
     const outcome = await applyOrIsolate(tools, owner, records.slice(0, middle), lease);
-    return outcome === 'done' ? await applyOrIsolate(tools, owner, records.slice(middle), lease) : outcome;
+    return outcome === 'done' ? applyOrIsolate(tools, owner, records.slice(middle), lease) : outcome;
   }
 }
 

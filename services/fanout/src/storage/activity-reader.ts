@@ -21,7 +21,7 @@ export async function readAudiences(database: Database, ids: readonly string[]):
   }
   const times = ids.map(timestampOf);
   // The time bounds keep the look-up to the chunks that can hold the ids.
-  return await database.any<Audience>(
+  return database.any<Audience>(
     prepared('read-audiences', audiencesSql, [ids, new Date(Math.min(...times)), new Date(Math.max(...times))]),
   );
 }
@@ -39,12 +39,12 @@ export async function newestVisibleIds(
   readerId: string,
   limit: number,
 ): Promise<string[]> {
-  return await newestIds(database, authorId, readerId, limit);
+  return newestIds(database, authorId, readerId, limit);
 }
 
 /** The newest ids of an author, whoever may see them and deleted ones too, newest first. */
 export async function newestAnyIds(database: Database, authorId: string, limit: number): Promise<string[]> {
-  return await newestIds(database, authorId, null, limit);
+  return newestIds(database, authorId, null, limit);
 }
 
 async function newestIds(

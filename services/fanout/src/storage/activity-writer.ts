@@ -29,7 +29,7 @@ export async function persistBatch(
   batch: RecordBatch,
   knownUsers: { has(userId: string): boolean },
 ): Promise<PersistedBatch> {
-  return await database.tx(async (transaction) => {
+  return database.tx(async (transaction) => {
     await checkFence(transaction, hold.partition, hold.fence);
     await insertControls(transaction, batch.controls);
     await ensureUsers(
@@ -97,7 +97,7 @@ async function insertContents(transaction: Queryable, contents: RecordBatch['con
     return [];
   }
   const records = contents.map(({ record }) => record);
-  return await transaction.any<ContentException>(
+  return transaction.any<ContentException>(
     prepared('insert-contents', insertContentsSql, [
       records.map((record) => record.id),
       records.map((record) => record.actorId),

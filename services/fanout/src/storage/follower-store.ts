@@ -53,7 +53,7 @@ export async function onlyFollows(database: Database, pairs: readonly Target[]):
   if (pairs.length === 0) {
     return [];
   }
-  return await database.any<Target>(
+  return database.any<Target>(
     prepared('read-targets', targetsSql, [
       pairs.map(({ authorId }) => authorId),
       pairs.map(({ followerId }) => followerId),

@@ -15,7 +15,7 @@ const take = `
 export async function takeFence(database: Database, partition: number, holder: string): Promise<string> {
   const row = await database.oneOrNone<{ epoch: string }>(take, [partition, holder]);
   // Two consumers took it at once and the other came later.
-  return row === null ? await takeFence(database, partition, holder) : row.epoch;
+  return row === null ? takeFence(database, partition, holder) : row.epoch;
 }
 
 /**

@@ -37,7 +37,7 @@ export async function readHomeFeed(
 ): Promise<FeedPage> {
   const feed = homeFeed(reader, strategy === 'hybrid');
   const collect = strategy === 'pull' ? collectByPull : collectFromLists;
-  return await readPage(tools, feed, strategy, request, collect);
+  return readPage(tools, feed, strategy, request, collect);
 }
 
 /** What an author did in public. Throws `not_found` for a user that nobody named yet. */

@@ -97,6 +97,6 @@ export class ListRebuilder {
       ? homeIds(sql, list.userId, inboxCap)
       : authorIds(sql, list.userId, inboxCap));
     const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
-    return await finishList(cache, list, token, inboxCap, ids, floor);
+    return finishList(cache, list, token, inboxCap, ids, floor);
   }
 }

@@ -73,7 +73,7 @@ export class RegisterStore {
         return stored;
       }
     }
-    return await this.#load(sql, reader);
+    return this.#load(sql, reader);
   }
 
   async #read(reader: string): Promise<Register | undefined> {

@@ -48,7 +48,7 @@ export class TombstoneStore {
       confirm: async (sql, answer) => {
         const [loading, ...entries] = answer as [Buffer, ...Buffer[]];
         if (loading.length === 0) {
-          return await this.#load(sql);
+          return this.#load(sql);
         }
         if (known.loading.equals(loading)) {
           known.append(knownCount, entries);

@@ -45,5 +45,5 @@ const tombstonesSql = `
 
 /** Tombstones whose activity some list may still hold. */
 export async function readRecentTombstones(sql: SqlScope): Promise<TombstoneEntry[]> {
-  return await sql.any<TombstoneEntry>(tombstonesSql, {});
+  return sql.any<TombstoneEntry>(tombstonesSql, {});
 }

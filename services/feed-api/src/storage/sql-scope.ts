@@ -16,6 +16,6 @@ export class SqlScope {
 
   async any<Row>(sql: string, values: object): Promise<Row[]> {
     this.statements += 1;
-    return await whileDatabaseIsUp(() => this.#database.any<Row>(sql, values));
+    return whileDatabaseIsUp(() => this.#database.any<Row>(sql, values));
   }
 }

@@ -3,7 +3,7 @@ import type { SqlScope } from './sql-scope.js';
 
 /** Names of those users that exist. */
 export async function readUserNames(sql: SqlScope, userIds: readonly string[]): Promise<VersionedUserName[]> {
-  return await sql.any<VersionedUserName>(
+  return sql.any<VersionedUserName>(
     `select id as "userId", name, avatar, log_generation as generation, log_offset::float8 as offset
      from users where id = any($<userIds>)`,
     { userIds },
