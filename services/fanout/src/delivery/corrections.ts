@@ -48,8 +48,11 @@ async function removeAuthor(
   { followerId, followeeId }: FollowState,
 ): Promise<void> {
   const updates = new ListUpdates();
-  // All of the author's entries are among its newest ids, because a list has all ids above its floor.
-  for (const id of oldestFirst(await newestAnyIds(database, followeeId, inboxes.listLengthMax))) {
+  // A list has all ids above its floor, so the author's entries are among its newest that the reader may see; those
+  // that were deleted and not taken out yet are among its newest of all.
+  const visibleIds = await newestVisibleIds(database, followeeId, followerId, inboxes.listLengthMax);
+  const anyIds = await newestAnyIds(database, followeeId, inboxes.listLengthMax);
+  for (const id of oldestFirst([...visibleIds, ...anyIds])) {
     updates.add('inbox', followerId, id);
   }
   await inboxes.remove(hold, updates);
