@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { type ServerUrls, serverUrlsOf } from '@tideline/deploy/servers/server-urls';
 import { setUp } from '@tideline/deploy/setup/set-up';
 import { tearDown } from '@tideline/deploy/setup/tear-down';
 import { type FanoutService, startFanout } from '@tideline/fanout/service';
@@ -22,6 +23,8 @@ export interface PlatformOptions {
   /** false: tests start fanout themselves. */
   fanout?: boolean;
   logLevel?: string;
+  /** Servers of the test's own; those that all tests share unless given. */
+  servers?: ServerUrls;
 }
 
 /**
@@ -106,6 +109,11 @@ export class Platform {
   /** Waits until everything acknowledged is applied and no list is being rebuilt: the system is at rest. */
   async settle(timeoutMs?: number): Promise<void> {
     await waitUntil('fanout has caught up', async () => (await this.lag()) === 0, timeoutMs);
+    await this.settleReads();
+  }
+
+  /** Waits until no list is being rebuilt, whether or not fanout runs. */
+  async settleReads(): Promise<void> {
     await this.#started.feedApi.settled();
   }
 
@@ -158,12 +166,13 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 
 function settingsFor(options: PlatformOptions) {
   const name = `t${randomBytes(5).toString('hex')}`;
-  const databaseUrl = new URL(environment('TIDELINE_DATABASE_URL'));
+  const servers = options.servers ?? sharedServers();
+  const databaseUrl = new URL(servers.TIDELINE_DATABASE_URL);
   databaseUrl.pathname = `/tideline_${name}`;
   return {
     databaseUrl: databaseUrl.href,
-    redisUrl: environment('TIDELINE_REDIS_URL'),
-    kafkaBrokers: environment('TIDELINE_KAFKA_BROKERS').split(','),
+    redisUrl: servers.TIDELINE_REDIS_URL,
+    kafkaBrokers: servers.TIDELINE_KAFKA_BROKERS.split(','),
     namespace: name,
     logLevel: options.logLevel ?? process.env['TIDELINE_TEST_LOG_LEVEL'] ?? 'silent',
     listenHost: '127.0.0.1',
@@ -174,10 +183,10 @@ function settingsFor(options: PlatformOptions) {
   };
 }
 
-function environment(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) {
-    throw new Error(`${name} is not set: run the tests with "npm test", which finds or starts the servers`);
+function sharedServers(): ServerUrls {
+  const urls = serverUrlsOf(process.env);
+  if (urls === undefined) {
+    throw new Error('No servers are set: run the tests with "npm test", which finds or starts them');
   }
-  return value;
+  return urls;
 }
