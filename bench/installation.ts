@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { setUp } from '@tideline/deploy/setup/set-up';
+import { tearDown } from '@tideline/deploy/setup/tear-down';
+import type { Cache } from '@tideline/shared/cache';
+import type { TestServers } from '@tideline/testing/servers';
+import { benchScript } from './bench-script.js';
+
+const removeKeys = benchScript('remove-keys');
+
+/** What an installation is called and where its servers are, as every service takes it from its environment. */
+export interface Installation {
+  TIDELINE_DATABASE_URL: string;
+  TIDELINE_REDIS_URL: string;
+  TIDELINE_KAFKA_BROKERS: string;
+  TIDELINE_NAMESPACE: string;
+}
+
+/** Makes a database and topics apart from everybody else's on these servers. */
+export async function install(urls: TestServers['urls']): Promise<Installation> {
+  const namespace = `bench${randomBytes(4).toString('hex')}`;
+  const databaseUrl = new URL(urls.TIDELINE_DATABASE_URL);
+  databaseUrl.pathname = `/tideline_${namespace}`;
+  const installation = { ...urls, TIDELINE_DATABASE_URL: databaseUrl.href, TIDELINE_NAMESPACE: namespace };
+  await setUp(setUpConfig(installation));
+  return installation;
+}
+
+/** Removes all of it. Nothing may use it any more. */
+export async function uninstall(installation: Installation, cache: Cache): Promise<void> {
+  await tearDown(setUpConfig(installation));
+  const pattern = `${installation.TIDELINE_NAMESPACE}:*`;
+  let cursor = String(await cache.runOne(removeKeys, [], ['0', pattern]));
+  while (cursor !== '0') {
+    cursor = String(await cache.runOne(removeKeys, [], [cursor, pattern]));
+  }
+}
+
+function setUpConfig(installation: Installation) {
+  return {
+    databaseUrl: installation.TIDELINE_DATABASE_URL,
+    kafkaBrokers: installation.TIDELINE_KAFKA_BROKERS.split(','),
+    namespace: installation.TIDELINE_NAMESPACE,
+    partitions: 12,
+    replicationFactor: 1,
+    demo: true,
+  };
+}

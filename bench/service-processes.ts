@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@tideline/testing/free-port';
+import { waitUntil } from '@tideline/testing/wait-until';
+import type { Installation } from './installation.js';
+import { MetricsPage } from './metrics-page.js';
+
+export type ServiceName = 'ingest' | 'fanout' | 'feed-api';
+
+/** One service as a process of its own, as in production, so that it does not share an event loop with the load. */
+export class ServiceProcess {
+  readonly httpPort: number;
+  readonly #name: ServiceName;
+  readonly #operationsPort: number;
+  readonly #child: ChildProcess;
+  #output = '';
+
+  private constructor(name: ServiceName, ports: { http: number; operations: number }, installation: Installation) {
+    this.#name = name;
+    this.httpPort = ports.http;
+    this.#operationsPort = ports.operations;
+    const main = fileURLToPath(new URL(`../services/${name}/src/main.ts`, import.meta.url));
+    this.#child = spawn(
+      process.execPath,
+      [...nodeFlags(name), '--conditions=tideline-source', '--import', 'tsx', main],
+      {
+        env: {
+          ...process.env,
+          ...installation,
+          TIDELINE_LISTEN_HOST: '127.0.0.1',
+          TIDELINE_HTTP_PORT: String(ports.http),
+          TIDELINE_OPERATIONS_PORT: String(ports.operations),
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+  }
+
+  /** Resolves when the service says that it is ready. */
+  static async start(name: ServiceName, installation: Installation): Promise<ServiceProcess> {
+    const ports = { http: await freePort(), operations: await freePort() };
+    const started = new ServiceProcess(name, ports, installation);
+    await waitUntil(`${name} is ready`, () => started.#isReady());
+    return started;
+  }
+
+  /** When it first logged this message, in Unix milliseconds. */
+  loggedAt(message: string): number | undefined {
+    const line = this.#output.split('\n').find((each) => each.includes(`"msg":"${message}"`));
+    return line === undefined ? undefined : Number(/"time":(\d+)/.exec(line)?.[1]);
+  }
+
+  async metrics(): Promise<MetricsPage> {
+    const response = await fetch(`http://127.0.0.1:${this.#operationsPort}/metrics`);
+    return new MetricsPage(await response.text());
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#hasEnded) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      await exited;
+    }
+  }
+
+  async #isReady(): Promise<boolean> {
+    if (this.#hasEnded) {
+      throw new Error(`${this.#name} ended: ${this.#output}`);
+    }
+    return fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+}
+
+/** `BENCH_PROFILE=fanout` writes a CPU profile of that service into the current folder when it stops. */
+function nodeFlags(name: ServiceName): string[] {
+  return process.env['BENCH_PROFILE'] === name
+    ? ['--cpu-prof', `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
+    : [];
+}
