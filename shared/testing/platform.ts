@@ -54,6 +54,11 @@ export class Platform {
     this.admin = started.admin;
   }
 
+  /** Where its servers are. */
+  get servers(): ServerUrls {
+    return this.#started.servers;
+  }
+
   get ports() {
     const { ingest, feedApi } = this.#started;
     return {
@@ -129,6 +134,7 @@ export class Platform {
 }
 
 interface Started {
+  servers: ServerUrls;
   settings: ReturnType<typeof settingsFor>;
   ingest: IngestService;
   feedApi: FeedApiService;
@@ -138,7 +144,8 @@ interface Started {
 }
 
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
-  const settings = settingsFor(options);
+  const servers = options.servers ?? sharedServers();
+  const settings = settingsFor(options, servers);
   await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: 1, demo: true });
   const kafka = createKafka({
     brokers: settings.kafkaBrokers,
@@ -156,7 +163,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   database.on('error', () => undefined);
   const redis = new Redis(settings.redisUrl);
   redis.on('error', () => undefined);
-  const platform = new Platform({ settings, ingest, feedApi, database, redis, admin });
+  const platform = new Platform({ servers, settings, ingest, feedApi, database, redis, admin });
   await waitUntil('ingest is ready', async () => (await fetch(`http://127.0.0.1:${ingest.operationsPort}/readyz`)).ok);
   if (options.fanout !== false) {
     await platform.startFanout();
@@ -164,9 +171,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   return platform;
 }
 
-function settingsFor(options: PlatformOptions) {
+function settingsFor(options: PlatformOptions, servers: ServerUrls) {
   const name = `t${randomBytes(5).toString('hex')}`;
-  const servers = options.servers ?? sharedServers();
   const databaseUrl = new URL(servers.TIDELINE_DATABASE_URL);
   databaseUrl.pathname = `/tideline_${name}`;
   return {
