@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const nodeVersionMin = [20, 19];
 const installPollMs = 200;
+const parentPollMs = 500;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const typescript = ['--import', 'tsx', '--conditions=tideline-source'];
@@ -137,9 +138,25 @@ function run(command, commandArguments) {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => child.kill(signal));
     }
+    stopWithNpm(child);
     child.on('error', (error) => fail(`${command} cannot be run: ${error.message}`));
     child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal]));
   });
+}
+
+/** npm puts a shell between itself and us, which ends when npm is told to and tells nobody. */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) {
+    return;
+  }
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) {
+      clearInterval(watch);
+      child.kill('SIGTERM');
+    }
+  }, parentPollMs);
+  watch.unref();
 }
 
 function fail(message, status = 1) {

@@ -37,7 +37,7 @@ export async function importNdjson(source: NdjsonSource, target: ImportTarget): 
   const file = checkpoint<NdjsonState>(target.stateFolder, path, target.ingestUrl);
   const state = source.again ? undefined : await readState(file, version, target);
   const start: Place = state ?? { lines: 0, bytes: 0 };
-  if (start.bytes > 0) {
+  if (start.bytes > 0 && start.bytes < version.size) {
     target.report(`Going on after line ${start.lines}.`);
   }
   const count = await post({ path, version, start, allowRepeats: source.allowRepeats }, file, target);
