@@ -5,6 +5,7 @@ import { freePort } from '@tideline/testing/free-port';
 import { waitUntil } from '@tideline/testing/wait-until';
 import type { Installation } from './installation.js';
 import { MetricsPage } from './metrics-page.js';
+import { resultsFolder } from './results.js';
 
 export type ServiceName = 'ingest' | 'fanout' | 'feed-api';
 
@@ -84,9 +85,7 @@ export class ServiceProcess {
   }
 }
 
-/** `BENCH_PROFILE=fanout` writes a CPU profile of that service into the current folder when it stops. */
+/** `BENCH_PROFILE=fanout` writes a CPU profile of each such process into the results' folder when it stops. */
 function nodeFlags(name: ServiceName): string[] {
-  return process.env['BENCH_PROFILE'] === name
-    ? ['--cpu-prof', `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
-    : [];
+  return process.env['BENCH_PROFILE'] === name ? ['--cpu-prof', `--cpu-prof-dir=${resultsFolder}`] : [];
 }
