@@ -19,7 +19,7 @@ export interface ConsumerLagOptions {
 }
 
 const intervalMs = 5_000;
-/** A consumer that is assigned records and does not take them for so long will never take them. */
+/** A consumer that could have taken records for so long and did not will never take them. */
 const stuckAfterMs = 30_000;
 
 /** Measures the lag of the partitions this process was assigned, and notices a consumer that has gone quiet. */
@@ -29,6 +29,8 @@ export class ConsumerLag {
   #timer: NodeJS.Timeout | undefined;
   #measuring: Promise<void> = Promise.resolve();
   #connected = false;
+  /** Since when every measurement has found lag, by `performance.now()`. */
+  #waitingSince: number | undefined;
 
   constructor(options: ConsumerLagOptions) {
     this.#options = options;
@@ -48,7 +50,7 @@ export class ConsumerLag {
   }
 
   async #measure(): Promise<void> {
-    const { consumer, metrics, onFatal } = this.#options;
+    const { consumer, metrics } = this.#options;
     let total = 0;
     try {
       const lags = await this.#lags();
@@ -60,10 +62,23 @@ export class ConsumerLag {
       }
     } catch (error) {
       this.#connected = false;
+      this.#waitingSince = undefined;
       this.#options.logger.debug({ err: (error as Error).message }, 'lag cannot be measured');
       return;
     }
-    if (total > 0 && consumer.idleMs > stuckAfterMs) {
+    this.#noticeStuck(total);
+  }
+
+  /** A consumer had nothing to take before there was lag, and could take nothing while Kafka was away. */
+  #noticeStuck(total: number): void {
+    const { consumer, onFatal } = this.#options;
+    if (total === 0) {
+      this.#waitingSince = undefined;
+      return;
+    }
+    this.#waitingSince ??= performance.now();
+    const idleMs = Math.min(consumer.idleMs, performance.now() - this.#waitingSince);
+    if (idleMs > stuckAfterMs) {
       onFatal(`${total} records wait and none was taken for ${stuckAfterMs / 1000} s`);
     }
   }
