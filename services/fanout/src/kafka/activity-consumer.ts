@@ -124,7 +124,8 @@ export class ActivityConsumer {
     }
   }
 
-  async #eachBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
+  async #eachBatch(payload: EachBatchPayload): Promise<void> {
+    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
     const owner = this.#ownerOf(batch.partition);
     const lease = {
       heartbeat: async () => {
@@ -143,10 +144,21 @@ export class ActivityConsumer {
       if (outcome !== 'done' || last === undefined) {
         return;
       }
-      const offset = (BigInt(last.offset) + 1n).toString();
-      await this.#consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset }]);
+      await this.#commit(payload, last);
       resolveOffset(last.offset);
       await lease.heartbeat();
+    }
+  }
+
+  /** Commits that everything up to `last` is done. */
+  async #commit({ batch, isRunning, commitOffsetsIfNecessary }: EachBatchPayload, last: KafkaMessage): Promise<void> {
+    const { topic, partition } = batch;
+    const offset = (BigInt(last.offset) + 1n).toString();
+    if (isRunning()) {
+      await this.#consumer.commitOffsets([{ topic, partition, offset }]);
+    } else {
+      // While it stops the consumer's own commit does nothing, and does not say so.
+      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
     }
   }
 
