@@ -29,6 +29,11 @@ export class FanoutProcess {
     return this.#output;
   }
 
+  /** The status that it ended with; null while it runs and after a signal that ended it. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
   async ready(): Promise<void> {
     await waitUntil('fanout is ready', async () => {
       if (this.#hasEnded) {
