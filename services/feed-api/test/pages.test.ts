@@ -148,7 +148,9 @@ test('the feed of a user has what that user did in public, below the floor too, 
     }
     await platform.settle();
   }
-  expect(await walk('profiled', 50, '/v1/users/nobody-knows/feed')).toEqual([]);
+  expect(await walk('profiled', 50, '/v1/users/profile-friend/feed').catch(String)).toMatch(/404.*not_found/);
+  await follow(['profile-friend'], ['profiled']);
+  expect(await walk('profiled', 50, '/v1/users/profile-friend/feed')).toEqual([]);
 });
 
 test('while one walks, what arrives, is deleted, unfollowed or flushed moves no other item', async () => {
