@@ -38,17 +38,23 @@ export async function shareNativeStack(stack: NativeStack, keep: boolean): Promi
   }
 }
 
-interface Lock {
+export interface Lock {
   release(): Promise<void>;
+}
+
+/** Waits until nobody else has `name`, and then has it alone. */
+export async function holdAlone(name: string): Promise<Lock> {
+  await mkdir(folder, { recursive: true });
+  return hold(`${folder}/${name}.lock`, '--exclusive');
 }
 
 /** The lock is a process's that ends when this one does, whatever way that is: nothing stale is ever left. */
 async function holdShared(): Promise<Lock> {
-  return hold('--shared');
+  return hold(lockFile, '--shared');
 }
 
 async function unlessInUse(work: () => Promise<void>): Promise<void> {
-  const lock = await hold('--exclusive', '--nonblock').catch(() => undefined);
+  const lock = await hold(lockFile, '--exclusive', '--nonblock').catch(() => undefined);
   if (lock === undefined) {
     return;
   }
@@ -59,16 +65,16 @@ async function unlessInUse(work: () => Promise<void>): Promise<void> {
   }
 }
 
-async function hold(...options: string[]): Promise<Lock> {
+async function hold(file: string, ...options: string[]): Promise<Lock> {
   // `cat` ends when its standard input does. It says first that the lock is there.
-  const child = spawn('flock', [...options, lockFile, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
+  const child = spawn('flock', [...options, file, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,
   });
   const ended = once(child, 'exit');
   const held = await Promise.race([once(child.stdout, 'data').then(() => true), ended.then(() => false)]);
   if (!held) {
-    throw new Error(`The lock ${lockFile} cannot be taken.`);
+    throw new Error(`The lock ${file} cannot be taken.`);
   }
   return {
     async release() {
