@@ -8,7 +8,10 @@ import {
   readListCall,
 } from '@tideline/feed-api/inbox/list-reader';
 import { activityIdToBytes, highestActivityId } from '@tideline/shared/activity-id';
-import type { Cache } from '@tideline/shared/cache';
+import { Cache } from '@tideline/shared/cache';
+import type { CacheEpochStore } from '@tideline/shared/cache-epoch-store';
+import { createLogger } from '@tideline/shared/logger';
+import { Redis } from 'ioredis';
 
 /** One partition's fence, which deliveries carry. */
 export const hold = { partition: 3, fence: '7' };
@@ -19,13 +22,30 @@ export const hold = { partition: 3, fence: '7' };
  */
 export class FeedLists {
   readonly writer: InboxWriter;
-  readonly #cache: Cache;
+  /** As the services use Redis. */
+  readonly cache: Cache;
+  /** Redis as it is, to look behind the scripts. */
+  readonly redis: Redis;
   readonly #cap: number;
 
-  constructor(cache: Cache, cap: number) {
-    this.#cache = cache;
+  private constructor(cache: Cache, redis: Redis, cap: number) {
+    this.cache = cache;
+    this.redis = redis;
     this.#cap = cap;
     this.writer = new InboxWriter({ cache, inboxCap: cap });
+  }
+
+  /** With keys of their own on the servers of the tests. */
+  static async open(namespace: string, epochs: CacheEpochStore, cap: number): Promise<FeedLists> {
+    const url = process.env['TIDELINE_REDIS_URL'] ?? '';
+    const cache = new Cache({ url, namespace, epochs, logger: createLogger('test', 'silent') });
+    await cache.start();
+    return new FeedLists(cache, new Redis(url), cap);
+  }
+
+  async close(): Promise<void> {
+    await this.cache.close();
+    this.redis.disconnect();
   }
 
   async insert(
@@ -41,16 +61,16 @@ export class FeedLists {
   }
 
   async begin(userId: string, replaceReady: boolean): Promise<Buffer | undefined> {
-    return await beginList(this.#cache, { kind: 'inbox', userId }, replaceReady);
+    return await beginList(this.cache, { kind: 'inbox', userId }, replaceReady);
   }
 
   /** `ids` newest first. */
   async finish(userId: string, token: Buffer, ids: readonly string[], floor: string): Promise<boolean> {
-    return await finishList(this.#cache, { kind: 'inbox', userId }, token, this.#cap, ids, floor);
+    return await finishList(this.cache, { kind: 'inbox', userId }, token, this.#cap, ids, floor);
   }
 
   async read(userId: string, before = highestActivityId, count = 1_000): Promise<ListSlice> {
-    const [answer] = await this.#cache.run([readListCall(this.#cache, { kind: 'inbox', userId }, before, count)]);
+    const [answer] = await this.cache.run([readListCall(this.cache, { kind: 'inbox', userId }, before, count)]);
     return decodeListSlice(answer, count);
   }
 }

@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { activityIdFromBytes, highestActivityId, lowestActivityId } from '@tideline/shared/activity-id';
-import { Cache } from '@tideline/shared/cache';
-import { createLogger } from '@tideline/shared/logger';
 import { FeedLists, hold } from '@tideline/testing/feed-lists';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 /**
@@ -18,24 +15,18 @@ const slack = 32;
 const namespace = `scripts-${randomUUID().slice(0, 8)}`;
 
 let epoch = '1';
-let redis: Redis;
-let cache: Cache;
 let lists: FeedLists;
+let cache: FeedLists['cache'];
+let redis: FeedLists['redis'];
 
 beforeAll(async () => {
-  const url = process.env['TIDELINE_REDIS_URL'] ?? '';
-  redis = new Redis(url);
-  const epochs = { epochOf: () => Promise.resolve(epoch) };
-  cache = new Cache({ url, namespace, epochs, logger: createLogger('test', 'silent') });
-  await cache.start();
-  lists = new FeedLists(cache, cap);
+  lists = await FeedLists.open(namespace, { epochOf: () => Promise.resolve(epoch) }, cap);
+  ({ cache, redis } = lists);
 });
 beforeEach(() => lists.writer.announceFence(hold));
 afterAll(async () => {
-  const keys = await redis.keys(`${namespace}:*`);
-  await redis.unlink(...keys);
-  await cache.close();
-  redis.disconnect();
+  await redis.unlink(...(await redis.keys(`${namespace}:*`)));
+  await lists.close();
 });
 
 /** Ids whose bytes would change places under another locale than C, and have what other tools trip over. */
