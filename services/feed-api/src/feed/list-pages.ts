@@ -41,7 +41,9 @@ export async function readLists(
     if (view === undefined) {
       return undefined;
     }
-    const { ids, completeDownTo, atFloor } = mergeSlices(view.slices);
+    const { ids, completeDownTo: mergedDownTo, atFloor } = mergeSlices(view.slices);
+    // A floor may have risen since the last round, above what that one gave: the page goes on below what it has.
+    const completeDownTo = mergedDownTo < below ? mergedDownTo : below;
     const bodies = await tools.bodies.read(sql, ids);
     activities.push(
       ...bodies.filter((activity) => feed.shows(activity, view.register) && !view.tombstones.cover(activity)),

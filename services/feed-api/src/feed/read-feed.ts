@@ -104,15 +104,14 @@ async function collectFromLists(
     tools.metrics.cacheRead(degraded ? 'off' : 'miss');
     return { activities: await feed.page(sql, before, wanted), degraded };
   }
+  // At most `before`, also where a cursor is far below the floor already.
   const { activities, completeDownTo } = lists;
   if (activities.length >= wanted || completeDownTo === lowestActivityId) {
     tools.metrics.cacheRead('hit');
     return { activities, degraded };
   }
   tools.metrics.cacheRead('floor');
-  // A cursor may be far below the floor already.
-  const below = before < completeDownTo ? before : completeDownTo;
-  const deeper = await feed.page(sql, below, wanted - activities.length);
+  const deeper = await feed.page(sql, completeDownTo, wanted - activities.length);
   return { activities: [...activities, ...deeper], degraded };
 }
 
