@@ -53,20 +53,20 @@ export class FeedLists {
     whileBuilding: 'accept' | 'start_over' = 'accept',
     as = hold,
   ): Promise<number> {
-    return await this.writer.insert(as, listUpdates(updates), whileBuilding);
+    return this.writer.insert(as, listUpdates(updates), whileBuilding);
   }
 
   async remove(updates: Record<string, readonly string[]>, as = hold): Promise<number> {
-    return await this.writer.remove(as, listUpdates(updates));
+    return this.writer.remove(as, listUpdates(updates));
   }
 
   async begin(userId: string, replaceReady: boolean): Promise<Buffer | undefined> {
-    return await beginList(this.cache, { kind: 'inbox', userId }, replaceReady);
+    return beginList(this.cache, { kind: 'inbox', userId }, replaceReady);
   }
 
   /** `ids` newest first. */
   async finish(userId: string, token: Buffer, ids: readonly string[], floor: string): Promise<boolean> {
-    return await finishList(this.cache, { kind: 'inbox', userId }, token, this.#cap, ids, floor);
+    return finishList(this.cache, { kind: 'inbox', userId }, token, this.#cap, ids, floor);
   }
 
   async read(userId: string, before = highestActivityId, count = 1_000): Promise<ListSlice> {

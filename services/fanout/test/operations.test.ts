@@ -29,7 +29,7 @@ async function get(service: ServiceName, path: string, method = 'GET'): Promise<
 }
 
 async function metrics(service: ServiceName) {
-  return await readMetrics(operationsPort(service));
+  return readMetrics(operationsPort(service));
 }
 
 async function post(actorId: string, count: number): Promise<void> {

@@ -57,7 +57,7 @@ async function walk(reader: string, limit = 50, path = home, query: Record<strin
 
 async function page(reader: string, limit: number, cursor?: string | null): Promise<PageBody> {
   const query = new URLSearchParams({ limit: String(limit), ...(cursor == null ? {} : { cursor }) });
-  return await platform.feedApi.succeed<PageBody>('GET', `${home}?${query}`, { actAs: reader });
+  return platform.feedApi.succeed<PageBody>('GET', `${home}?${query}`, { actAs: reader });
 }
 
 /** Builds the reader's inbox, and what else its pages are made of. */
@@ -72,7 +72,7 @@ async function keysOf(): Promise<FeedKeys> {
 }
 
 async function inboxLength(reader: string): Promise<number> {
-  return await platform.redis.llen((await keysOf()).inbox(reader));
+  return platform.redis.llen((await keysOf()).inbox(reader));
 }
 
 /** SQL statements of all hybrid pages of home so far, and the number of those pages. */
