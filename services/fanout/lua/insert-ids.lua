@@ -21,7 +21,7 @@ if fence ~= ARGV[3] then
 end
 
 local id_bytes = 16
-local first_look = 16
+local first_look = 8
 local cap = tonumber(ARGV[4])
 local length_max = cap + tonumber(ARGV[5]) + 1
 local start_over = ARGV[6] == '1'
@@ -31,32 +31,44 @@ local function floor_of(sentinel)
   return string.sub(sentinel, 2, id_bytes + 1)
 end
 
--- Puts an id that is not newer than the head where it belongs. Looks further in steps that double: what is late is
--- seldom very late.
-local function insert_late(key, id)
-  local from, step = 0, first_look
+-- The entries newer than an id, newest first, how many they are, and the entry after them: no newer, or the sentinel.
+-- Looks further in steps that double: what is late is seldom very late.
+local function newer_than(key, id, look)
+  local newer, from, step = nil, 0, look
   while true do
     local part = redis.call('lrange', key, from, from + step - 1)
+    newer = newer or part
     for i = 1, #part do
       local entry = part[i]
-      if #entry > id_bytes then
-        if id < floor_of(entry) then
-          return 0
-        end
-        redis.call('linsert', key, 'before', entry, id)
-        return 1
+      if #entry > id_bytes or entry <= id then
+        return newer, from + i - 1, entry
       end
-      if entry == id then
-        return 0
-      end
-      if entry < id then
-        redis.call('linsert', key, 'before', entry, id)
-        return 1
-      end
+      newer[from + i] = entry
     end
     from = from + step
     step = step * 2
   end
+end
+
+-- Puts ids where they belong, the first of which is not newer than the head. In a backlog several ids of a list are late
+-- together, so one look serves them all: reading costs more than inserting.
+local function insert_late(key, ids)
+  local newer, e, older = newer_than(key, ids[1], first_look * (#ids + 1))
+  local floor = #older > id_bytes and floor_of(older)
+  local inserted = 0
+  for i = 1, #ids do
+    local id = ids[i]
+    while e > 0 and newer[e] < id do
+      older = newer[e]
+      e = e - 1
+    end
+    if id ~= newer[e] and id ~= older and not (floor and id < floor) then
+      redis.call('linsert', key, 'before', older, id)
+      older = id
+      inserted = inserted + 1
+    end
+  end
+  return inserted
 end
 
 -- Cuts the list back to its cap: the oldest id that stays is its floor.
@@ -78,18 +90,15 @@ local function deliver(key, ids)
   end
   -- An empty list takes whatever is above its floor.
   local newest = #head > id_bytes and floor_of(head) or head
-  local inserted = 0
-  for i = 1, #ids do
-    if ids[i] > newest then
-      local length = redis.call('lpush', key, unpack(ids, i))
-      if length > length_max then
-        trim(key)
-      end
-      return inserted + #ids - i + 1
-    end
-    inserted = inserted + insert_late(key, ids[i])
+  local inserted, length
+  if ids[1] > newest then
+    inserted = #ids
+    length = redis.call('lpush', key, unpack(ids))
+  else
+    inserted = insert_late(key, ids)
+    length = redis.call('llen', key)
   end
-  if inserted > 0 and redis.call('llen', key) > length_max then
+  if length > length_max then
     trim(key)
   end
   return inserted
