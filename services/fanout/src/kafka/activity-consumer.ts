@@ -11,7 +11,11 @@ const heartbeatIntervalMs = 2_000;
 const rebalanceTimeoutMs = 20_000;
 /** Records of one transaction. */
 const batchSizeMax = 2_000;
-const partitionBytesPerFetchMax = 2 * 1024 * 1024;
+/**
+ * A fetch holds 10 MB, kafkajs's default, and waits until its batches are done. With less a partition all partitions
+ * advance together in a backlog; otherwise some run ahead, and what the others deliver later is late in its list.
+ */
+const partitionBytesPerFetchMax = 512 * 1024;
 /** How long Kafka holds a fetch that finds nothing; a stop waits for it. */
 const fetchWaitMaxMs = 500;
 const connectRetryDelayMs = 1_000;
