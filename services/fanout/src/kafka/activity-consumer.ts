@@ -4,6 +4,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { PartitionOwner } from '../delivery/partition-owner.js';
 import type { FanoutMetrics } from '../metrics.js';
 import { type BatchTools, workOnBatch } from './batch-worker.js';
+import { OffsetCommits } from './offset-commits.js';
 
 /** A consumer that is killed gives its partitions back after this. */
 const sessionTimeoutMs = 10_000;
@@ -12,8 +13,8 @@ const rebalanceTimeoutMs = 20_000;
 /** Records of one transaction. */
 const batchSizeMax = 2_000;
 /**
- * A fetch holds 10 MB, kafkajs's default, and waits until its batches are done. With less a partition all partitions
- * advance together in a backlog; otherwise some run ahead, and what the others deliver later is late in its list.
+ * A fetch holds 10 MB, kafkajs's default, and the next one waits until its batches are done. With a small share for each
+ * partition a fetch has something of all of them, so that in a backlog they advance together and less comes late.
  */
 const partitionBytesPerFetchMax = 512 * 1024;
 /** How long Kafka holds a fetch that finds nothing; a stop waits for it. */
@@ -35,13 +36,14 @@ export interface ActivityConsumerOptions {
 }
 
 /**
- * The door from Kafka: a member of the consumer group that works on batches and commits their offsets after them,
- * explicitly. kafkajs gives out partitions anew at every rebalance; each time all owners are made anew as well, so
+ * The door from Kafka: a member of the consumer group that works on batches and has their offsets committed after
+ * them, explicitly. kafkajs gives out partitions anew at every rebalance; each time all owners are made anew as well, so
  * that what is left of an earlier assignment keeps its old fence and is refused.
  */
 export class ActivityConsumer {
   readonly #options: ActivityConsumerOptions;
   readonly #consumer: Consumer;
+  readonly #commits: OffsetCommits;
   #owners = new Map<number, PartitionOwner>();
   #assigned: readonly number[] = [];
   #joined = false;
@@ -52,6 +54,7 @@ export class ActivityConsumer {
 
   constructor(options: ActivityConsumerOptions) {
     this.#options = options;
+    this.#commits = new OffsetCommits(options.topic, options.logger);
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
       sessionTimeout: sessionTimeoutMs,
@@ -65,6 +68,7 @@ export class ActivityConsumer {
     const { GROUP_JOIN, CRASH, DISCONNECT, REBALANCING } = this.#consumer.events;
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
       this.#owners = new Map();
+      this.#commits.forget();
       this.#assigned = payload.memberAssignment[options.topic] ?? [];
       this.#joined = true;
       options.logger.info({ partitions: this.#assigned }, 'partitions assigned');
@@ -104,6 +108,7 @@ export class ActivityConsumer {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#running;
+    await this.#commits.settled();
     await this.#consumer.disconnect();
   }
 
@@ -128,8 +133,14 @@ export class ActivityConsumer {
     }
   }
 
-  async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
+  async #eachBatch({
+    batch,
+    resolveOffset,
+    commitOffsetsIfNecessary,
+    heartbeat,
+    isRunning,
+    isStale,
+  }: EachBatchPayload): Promise<void> {
     const owner = this.#ownerOf(batch.partition);
     const lease = {
       heartbeat: async () => {
@@ -146,23 +157,15 @@ export class ActivityConsumer {
       }
       const last = messages.at(-1);
       if (outcome !== 'done' || last === undefined) {
-        return;
+        break;
       }
-      await this.#commit(payload, last);
       resolveOffset(last.offset);
+      this.#commits.done(batch.partition, (BigInt(last.offset) + 1n).toString(), commitOffsetsIfNecessary);
       await lease.heartbeat();
     }
-  }
-
-  /** Commits that everything up to `last` is done. */
-  async #commit({ batch, isRunning, commitOffsetsIfNecessary }: EachBatchPayload, last: KafkaMessage): Promise<void> {
-    const { topic, partition } = batch;
-    const offset = (BigInt(last.offset) + 1n).toString();
-    if (isRunning()) {
-      await this.#consumer.commitOffsets([{ topic, partition, offset }]);
-    } else {
-      // While it stops the consumer's own commit does nothing, and does not say so.
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+    if (!lease.isCurrent()) {
+      // The consumer stops once this returns.
+      await this.#commits.settled();
     }
   }
 
