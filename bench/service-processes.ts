@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@tideline/testing/free-port';
+import { type MetricsPage, readMetrics } from '@tideline/testing/metrics-page';
 import { waitUntil } from '@tideline/testing/wait-until';
 import type { Installation } from './installation.js';
-import { MetricsPage } from './metrics-page.js';
 import { resultsFolder } from './results.js';
 
 export type ServiceName = 'ingest' | 'fanout' | 'feed-api';
@@ -57,9 +57,8 @@ export class ServiceProcess {
     return line === undefined ? undefined : Number(/"time":(\d+)/.exec(line)?.[1]);
   }
 
-  async metrics(): Promise<MetricsPage> {
-    const response = await fetch(`http://127.0.0.1:${this.#operationsPort}/metrics`);
-    return new MetricsPage(await response.text());
+  metrics(): Promise<MetricsPage> {
+    return readMetrics(this.#operationsPort);
   }
 
   async stop(): Promise<void> {

@@ -26,6 +26,26 @@ export const serverSettings = {
   TIDELINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 };
 
+/** Where the servers are, and how this installation is told from others. */
+export interface ServerConfig {
+  databaseUrl: string;
+  redisUrl: string;
+  /** host:port of each. */
+  kafkaBrokers: string[];
+  namespace: string;
+  logLevel: string;
+}
+
+export function serverConfig(given: z.infer<z.ZodObject<typeof serverSettings>>): ServerConfig {
+  return {
+    databaseUrl: given.TIDELINE_DATABASE_URL,
+    redisUrl: given.TIDELINE_REDIS_URL,
+    kafkaBrokers: given.TIDELINE_KAFKA_BROKERS,
+    namespace: given.TIDELINE_NAMESPACE,
+    logLevel: given.TIDELINE_LOG_LEVEL,
+  };
+}
+
 /** Where a service listens. Loopback unless told otherwise: the operations port is not for the public. */
 export function listenSettings(defaults: { http?: number; operations: number }) {
   return {

@@ -1,4 +1,12 @@
-import { count, feedSettings, listenSettings, readEnvironment, serverSettings } from '@tideline/shared/config';
+import {
+  count,
+  feedSettings,
+  listenSettings,
+  readEnvironment,
+  type ServerConfig,
+  serverConfig,
+  serverSettings,
+} from '@tideline/shared/config';
 
 const settings = {
   ...serverSettings,
@@ -10,12 +18,7 @@ const settings = {
   TIDELINE_FOLLOWER_CACHE_SIZE: count(2_000_000, 100_000_000),
 };
 
-export interface FanoutConfig {
-  databaseUrl: string;
-  redisUrl: string;
-  kafkaBrokers: string[];
-  namespace: string;
-  logLevel: string;
+export interface FanoutConfig extends ServerConfig {
   listenHost: string;
   operationsPort: number;
   inboxCap: number;
@@ -27,11 +30,7 @@ export interface FanoutConfig {
 export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
   const given = readEnvironment(settings, environment);
   return {
-    databaseUrl: given.TIDELINE_DATABASE_URL,
-    redisUrl: given.TIDELINE_REDIS_URL,
-    kafkaBrokers: given.TIDELINE_KAFKA_BROKERS,
-    namespace: given.TIDELINE_NAMESPACE,
-    logLevel: given.TIDELINE_LOG_LEVEL,
+    ...serverConfig(given),
     listenHost: given.TIDELINE_LISTEN_HOST,
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
     inboxCap: given.TIDELINE_INBOX_CAP,

@@ -1,4 +1,11 @@
-import { feedSettings, listenSettings, readEnvironment, serverSettings } from '@tideline/shared/config';
+import {
+  feedSettings,
+  listenSettings,
+  readEnvironment,
+  type ServerConfig,
+  serverConfig,
+  serverSettings,
+} from '@tideline/shared/config';
 
 const settings = {
   ...serverSettings,
@@ -6,11 +13,7 @@ const settings = {
   ...listenSettings({ http: 8080, operations: 9080 }),
 };
 
-export interface FeedApiConfig {
-  databaseUrl: string;
-  redisUrl: string;
-  namespace: string;
-  logLevel: string;
+export interface FeedApiConfig extends ServerConfig {
   listenHost: string;
   httpPort: number;
   operationsPort: number;
@@ -20,10 +23,7 @@ export interface FeedApiConfig {
 export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
   const given = readEnvironment(settings, environment);
   return {
-    databaseUrl: given.TIDELINE_DATABASE_URL,
-    redisUrl: given.TIDELINE_REDIS_URL,
-    namespace: given.TIDELINE_NAMESPACE,
-    logLevel: given.TIDELINE_LOG_LEVEL,
+    ...serverConfig(given),
     listenHost: given.TIDELINE_LISTEN_HOST,
     httpPort: given.TIDELINE_HTTP_PORT,
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
