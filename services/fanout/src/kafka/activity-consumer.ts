@@ -108,7 +108,7 @@ export class ActivityConsumer {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#running;
-    await this.#commits.settled();
+    await this.#commits.close();
     await this.#consumer.disconnect();
   }
 
@@ -163,9 +163,9 @@ export class ActivityConsumer {
       this.#commits.done(batch.partition, (BigInt(last.offset) + 1n).toString(), commitOffsetsIfNecessary);
       await lease.heartbeat();
     }
-    if (!lease.isCurrent()) {
-      // The consumer stops once this returns.
-      await this.#commits.settled();
+    if (this.#stopping) {
+      // The consumer leaves the group once this returns.
+      await this.#commits.close();
     }
   }
 

@@ -34,7 +34,7 @@ test('one commit is outstanding, and the next one carries the last offset of eve
   answer();
   await expect.poll(() => sent).toEqual([{ 0: '10' }, { 0: '12', 1: '5' }]);
   answer();
-  await commits.settled();
+  await commits.close();
   expect(sent).toHaveLength(2);
 });
 
@@ -45,15 +45,27 @@ test('a commit that fails is sent again', async () => {
   refuse();
   await expect.poll(() => sent).toEqual([{ 0: '10' }, { 0: '10' }]);
   answer();
-  await commits.settled();
+  await commits.close();
 });
 
-test('what was not committed when partitions are given out anew is forgotten', async () => {
+test('a commit that fails at the end is given up, so that a stop without Kafka ends', async () => {
   const { sent, send, refuse } = broker();
   const commits = new OffsetCommits('t', logger);
   commits.done(0, '10', send);
-  commits.forget();
+  const closed = commits.close();
   refuse();
-  await commits.settled();
+  await closed;
   expect(sent).toEqual([{ 0: '10' }]);
+});
+
+test('what was not committed when partitions are given out anew is forgotten', async () => {
+  const { sent, send, answer, refuse } = broker();
+  const commits = new OffsetCommits('t', logger);
+  commits.done(0, '10', send);
+  commits.forget();
+  commits.done(1, '7', send);
+  refuse();
+  await expect.poll(() => sent).toEqual([{ 0: '10' }, { 1: '7' }]);
+  answer();
+  await commits.close();
 });

@@ -17,6 +17,7 @@ export class OffsetCommits {
   /** Partition to the offset that comes after all that is done. */
   readonly #done = new Map<number, string>();
   #sending: Promise<void> | undefined;
+  #closing = false;
 
   constructor(topic: string, logger: Logger) {
     this.#topic = topic;
@@ -36,8 +37,9 @@ export class OffsetCommits {
     this.#done.clear();
   }
 
-  /** Resolves when nothing waits to be committed. */
-  async settled(): Promise<void> {
+  /** Resolves when nothing waits to be committed. From now on what fails is not sent again: the process ends. */
+  async close(): Promise<void> {
+    this.#closing = true;
     await this.#sending;
   }
 
@@ -55,6 +57,9 @@ export class OffsetCommits {
       } catch (error) {
         // Where the group is being joined anew, the heartbeat finds out as well, and joining forgets what is left.
         this.#logger.warn({ err: (error as Error).message }, 'offsets are not committed yet');
+        if (this.#closing) {
+          return;
+        }
         await delay(retryDelayMs);
       }
     }
