@@ -17,6 +17,7 @@ export class OffsetCommits {
   /** Partition to the offset that comes after all that is done. */
   readonly #done = new Map<number, string>();
   #sending: Promise<void> | undefined;
+  #sendCommit: SendCommit = () => Promise.resolve();
   #closing = false;
 
   constructor(topic: string, logger: Logger) {
@@ -27,7 +28,9 @@ export class OffsetCommits {
   /** Everything of the partition below `offset` is done. */
   done(partition: number, offset: string, send: SendCommit): void {
     this.#done.set(partition, offset);
-    this.#sending ??= this.#send(send).finally(() => {
+    // Of the membership that did the work: one that ended meanwhile could not commit any more.
+    this.#sendCommit = send;
+    this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
     });
   }
@@ -43,12 +46,12 @@ export class OffsetCommits {
     await this.#sending;
   }
 
-  async #send(send: SendCommit): Promise<void> {
+  async #send(): Promise<void> {
     while (this.#done.size > 0) {
       const batch = [...this.#done];
       const partitions = batch.map(([partition, offset]) => ({ partition, offset }));
       try {
-        await send({ topics: [{ topic: this.#topic, partitions }] });
+        await this.#sendCommit({ topics: [{ topic: this.#topic, partitions }] });
         for (const [partition, offset] of batch) {
           if (this.#done.get(partition) === offset) {
             this.#done.delete(partition);
