@@ -1,21 +1,28 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['tideline-source', 'node'];
-const resolve = { conditions };
-const ssr = { resolve: { conditions, externalConditions: ['tideline-source'] } };
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Packages of this repository are tested from their sources: nothing has to be built first. */
+const resolve = {
+  alias: [
+    { find: /^@tideline\/(shared|deploy)\/(.*)$/, replacement: `${root}$1/src/$2.ts` },
+    { find: /^@tideline\/testing\/(.*)$/, replacement: `${root}shared/testing/$1.ts` },
+    { find: /^@tideline\/(ingest|fanout|feed-api)\/(.*)$/, replacement: `${root}services/$1/src/$2.ts` },
+  ],
+};
 
 export default defineConfig({
+  resolve,
   test: {
     reporters: ['default', './shared/testing/count-reporter.ts'],
     projects: [
       {
         resolve,
-        ssr,
         test: { name: 'unit', include: ['{shared,services/*,deploy}/src/**/*.test.ts'] },
       },
       {
         resolve,
-        ssr,
         test: {
           name: 'system',
           include: ['{shared,services/*,deploy}/test/**/*.test.ts'],
