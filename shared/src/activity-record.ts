@@ -22,6 +22,8 @@ const envelope = {
   requestId: z.string(),
   /** Unix milliseconds at which ingest took it: where freshness is measured from. */
   acceptedAt: z.int(),
+  /** Somebody waits for it: then fanout says when a record that is not content is applied too (`fanout-results.ts`). */
+  awaited: z.literal(true).optional(),
 };
 
 const contentSchema = z.looseObject({
@@ -68,12 +70,33 @@ const userSchema = z.looseObject({
   avatar: z.string().optional(),
 });
 
-const recordSchema = z.discriminatedUnion('kind', [contentSchema, followSchema, deleteSchema, userSchema]);
+/**
+ * The object `objectType`, `objectId` is this from now on: what is absent, it does not have. Who may say so, and that an
+ * owner stays who is not named, was decided by ingest.
+ */
+const objectSchema = z.looseObject({
+  ...envelope,
+  kind: z.literal('object'),
+  verb: z.literal('update'),
+  title: z.string().optional(),
+  ownerId: userIdSchema.optional(),
+  url: z.string().optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+
+const recordSchema = z.discriminatedUnion('kind', [
+  contentSchema,
+  followSchema,
+  deleteSchema,
+  userSchema,
+  objectSchema,
+]);
 
 export type ContentRecord = z.infer<typeof contentSchema>;
 export type FollowRecord = z.infer<typeof followSchema>;
 export type DeleteRecord = z.infer<typeof deleteSchema>;
 export type UserRecord = z.infer<typeof userSchema>;
+export type ObjectRecord = z.infer<typeof objectSchema>;
 export type ActivityRecord = z.infer<typeof recordSchema>;
 
 /** Where a record stands on the log (I1). Ingest knows it from the acknowledgement, fanout from the record. */
@@ -84,10 +107,11 @@ export interface LogVersion {
 }
 
 /**
- * I1: the user whose audience the record concerns. All that decides who gets an author's activities is in one
- * partition, in order.
+ * I1: the user whose audience the record concerns, so that all that decides who gets an author's activities is in one
+ * partition, in order; for objects, which have no audience, `type:id`. A user and an object, or two objects, may have
+ * the same key: they share a partition then, which is all that a key decides.
  */
-export function authorOf(record: ActivityRecord): string {
+export function logKeyOf(record: ActivityRecord): string {
   switch (record.kind) {
     case 'content':
       return record.actorId;
@@ -96,6 +120,8 @@ export function authorOf(record: ActivityRecord): string {
       return record.objectId;
     case 'delete':
       return record.authorId;
+    case 'object':
+      return `${record.objectType}:${record.objectId}`;
   }
 }
 

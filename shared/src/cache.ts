@@ -114,14 +114,22 @@ export class Cache {
     return keys.length === 0 ? [] : this.#guard(() => this.#redis.mget([...keys]));
   }
 
-  /** Stores values that live for `ttlS` seconds, in one round trip. */
-  async writeMany(entries: readonly { key: string; value: string }[], ttlS: number): Promise<void> {
+  /** Stores values that live for `ttlS` seconds, in one round trip; over what is there, or only where nothing is. */
+  async writeMany(
+    entries: readonly { key: string; value: string }[],
+    ttlS: number,
+    over: 'anything' | 'nothing' = 'anything',
+  ): Promise<void> {
     if (entries.length === 0) {
       return;
     }
     const pipeline = this.#redis.pipeline();
     for (const { key, value } of entries) {
-      pipeline.set(key, value, 'EX', ttlS);
+      if (over === 'nothing') {
+        pipeline.set(key, value, 'EX', ttlS, 'NX');
+      } else {
+        pipeline.set(key, value, 'EX', ttlS);
+      }
     }
     for (const [error] of await this.#guard(async () => (await pipeline.exec()) ?? [])) {
       if (error) {

@@ -61,6 +61,11 @@ export class FeedKeys {
     return `${this.#prefix(bucket)}reg:${userId}`;
   }
 
+  /** A token that stands for as long as nothing of what a user did or follows changed. */
+  pullToken(userId: string, bucket = bucketOf(userId)): string {
+    return `${this.#prefix(bucket)}pulled:${userId}`;
+  }
+
   /** Recent tombstones of everybody; one list, in the first bucket. */
   tombstones(): string {
     return `${this.#prefix(0)}tomb`;
@@ -76,6 +81,21 @@ export class FeedKeys {
     return `${this.#namespace}:${this.epoch}:user:${userId}`;
   }
 
+  /** What an object is at present. */
+  object(type: string, id: string): string {
+    return `${this.#namespace}:${this.epoch}:object:${objectName(type, id)}`;
+  }
+
+  /** The type of the object that is meant where only an id is given. */
+  objectType(id: string): string {
+    return `${this.#namespace}:${this.epoch}:object-id:${id}`;
+  }
+
+  /** How an activity was delivered. Under no epoch: it is not a copy of anything, so nothing can make it stale. */
+  fanoutResult(activityId: string): string {
+    return `${this.#namespace}:fanout:${activityId}`;
+  }
+
   #prefix(bucket: number): string {
     const prefix = this.#prefixes[bucket];
     if (prefix === undefined) {
@@ -83,6 +103,11 @@ export class FeedKeys {
     }
     return prefix;
   }
+}
+
+/** One name for a type and an id, either of which may hold any character: no two objects share it. */
+export function objectName(type: string, id: string): string {
+  return `${type.replace(/[%:]/g, encodeURIComponent)}:${id}`;
 }
 
 function tag(bucket: number): string {

@@ -129,6 +129,56 @@ export async function applyUsers(database: Queryable, changes: readonly UserChan
   );
 }
 
+export interface ObjectChange {
+  type: string;
+  id: string;
+  title: string | null;
+  ownerId: string | null;
+  url: string | null;
+  metadata: Record<string, unknown> | null;
+  /** Unix milliseconds. */
+  changedAt: number;
+  version: LogVersion;
+}
+
+const upsertObjects = `
+  insert into objects as o (
+    type, id, title, owner_id, url, metadata, created_at, updated_at, log_generation, log_partition, log_offset)
+  select
+    type, id, title, owner_id, url, metadata::jsonb, to_timestamp(changed_at / 1000.0), to_timestamp(changed_at / 1000.0),
+    log_generation, log_partition, log_offset
+  from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::integer[], $9::integer[],
+    $10::bigint[]
+  ) as change (type, id, title, owner_id, url, metadata, changed_at, log_generation, log_partition, log_offset)
+  order by type, id
+  on conflict (type, id) do update
+    set title = excluded.title, owner_id = excluded.owner_id, url = excluded.url, metadata = excluded.metadata,
+        updated_at = excluded.updated_at, log_generation = excluded.log_generation,
+        log_partition = excluded.log_partition, log_offset = excluded.log_offset
+    where (excluded.log_generation, excluded.log_offset) > (o.log_generation, o.log_offset)`;
+
+/** Applies what objects are from now on, at most one change an object. Objects are never removed. */
+export async function applyObjects(database: Queryable, changes: readonly ObjectChange[]): Promise<void> {
+  if (changes.length === 0) {
+    return;
+  }
+  await database.none(
+    prepared('upsert-objects', upsertObjects, [
+      changes.map((change) => change.type),
+      changes.map((change) => change.id),
+      changes.map((change) => change.title),
+      changes.map((change) => change.ownerId),
+      changes.map((change) => change.url),
+      changes.map((change) => (change.metadata === null ? null : JSON.stringify(change.metadata))),
+      changes.map((change) => change.changedAt),
+      changes.map((change) => change.version.generation),
+      changes.map((change) => change.version.partition),
+      changes.map((change) => change.version.offset),
+    ]),
+  );
+}
+
 const insertUnknownUsers = `
   insert into users (id, name)
   select id, id from unnest($1::text[]) as named (id) order by id

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { activityIdBytes, activityIdFromBytes, activityIdToBytes } from './activity-id.js';
 import type { Cache, ScriptCall } from './cache.js';
 import { bucketOf } from './feed-keys.js';
@@ -14,6 +15,10 @@ import { loadScript } from './redis-script.js';
 
 const dropKeys = loadScript('drop-keys', import.meta.url);
 const appendTombstonesScript = loadScript('append-tombstones', import.meta.url);
+const getOrSet = loadScript('get-or-set', import.meta.url);
+
+const pullTokenBytes = 12;
+const pullTokenTtlS = 60;
 
 /** Calls that drop the registers of these users, one for each bucket. To be sent after the commit. */
 export function dropRegisters(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
@@ -23,6 +28,30 @@ export function dropRegisters(cache: Cache, userIds: Iterable<string>): ScriptCa
 /** Calls that drop the inboxes of these users: their next read answers from SQL and rebuilds. */
 export function dropInboxes(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
   return dropByUser(cache, userIds, (userId, bucket) => cache.keys.inbox(userId, bucket));
+}
+
+/**
+ * Calls that end the pull tokens of these users: what was kept of their pages is not to be shown any more. To be sent
+ * after the commit of what they did, follow or are called.
+ */
+export function dropPullTokens(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
+  return dropByUser(cache, userIds, (userId, bucket) => cache.keys.pullToken(userId, bucket));
+}
+
+/**
+ * A token that says "nothing of what this user did or follows changed since". Whoever keeps a page asks for it before
+ * the page is read from TimescaleDB, and shows the page only while the same token is still answered. Made anew where
+ * there is none, and at least every minute. Throws `unavailable` and `cache_refused`.
+ */
+export async function readPullToken(cache: Cache, userId: string): Promise<string> {
+  const bucket = bucketOf(userId);
+  const { keys } = cache;
+  const token = await cache.runOne(
+    getOrSet,
+    [keys.bucketEpoch(bucket), keys.pullToken(userId, bucket)],
+    [keys.epoch, randomBytes(pullTokenBytes).toString('base64url'), pullTokenTtlS],
+  );
+  return String(token);
 }
 
 export interface TombstoneEntry {

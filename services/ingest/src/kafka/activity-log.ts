@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type ActivityRecord,
-  authorOf,
   encodeRecord,
   type LogVersion,
+  logKeyOf,
   recordHeaders,
   recordVersion,
 } from '@tideline/shared/activity-record';
@@ -156,7 +156,7 @@ function laneRecord(record: ActivityRecord, traceparent: string | undefined): La
   }
   return {
     id: record.id,
-    key: authorOf(record),
+    key: logKeyOf(record),
     value,
     headers: {
       [recordHeaders.version]: String(recordVersion),
