@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { userIdSchema, verbSchema } from './activity.js';
-import { isActivityId } from './activity-id.js';
+import { activityIdSchema, userIdSchema, verbSchema } from './activity.js';
 
 /**
  * What stands on the topic: every change is a record, content and control alike. The value is JSON, validated again on
@@ -9,8 +8,6 @@ import { isActivityId } from './activity-id.js';
 export const recordVersion = 1;
 
 export const recordHeaders = { version: 'v', requestId: 'request-id', traceparent: 'traceparent' } as const;
-
-const activityIdSchema = z.string().refine(isActivityId, 'is not an activity id');
 
 const envelope = {
   v: z.literal(recordVersion),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isActivityId } from './activity-id.js';
 
 /** Limits of the public contract. */
 export const activityLimits = {
@@ -19,6 +20,8 @@ export const reservedVerbs = ['follow', 'unfollow', 'delete', 'update', 'mute', 
 const reserved: ReadonlySet<string> = new Set(reservedVerbs);
 
 export const userIdSchema = z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ . : -');
+
+export const activityIdSchema = z.string().refine(isActivityId, 'is not an activity id').meta({ format: 'uuid' });
 
 export const verbSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must match ^[a-z][a-z0-9_-]{0,31}$');
 

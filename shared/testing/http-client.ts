@@ -1,4 +1,5 @@
 import type { FeedItem } from '@tideline/shared/activity';
+import { Contract, type OpenApiDocument } from './contract.js';
 
 export interface RequestOptions {
   /** Sent as JSON. */
@@ -26,9 +27,13 @@ const serviceKey = 'demo-producer';
 /** No walk through a feed is longer. */
 const pagesMax = 20_000;
 
-/** Calls a service as a client would; with the demo service key unless told otherwise. */
+/**
+ * Calls a service as a client would, with the demo service key unless told otherwise. An answer that the service's own
+ * document does not describe is an error.
+ */
 export class HttpClient {
   readonly #origin: string;
+  #contract: Promise<Contract> | undefined;
 
   constructor(port: number) {
     this.#origin = `http://127.0.0.1:${port}`;
@@ -47,11 +52,21 @@ export class HttpClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    return {
+    const contentType = response.headers.get('content-type');
+    const answer = {
       status: response.status,
       headers: response.headers,
-      body: (text === '' ? undefined : JSON.parse(text)) as Body,
+      body: (text === '' ? undefined : isJson(contentType) ? JSON.parse(text) : text) as Body,
     };
+    this.#contract ??= this.#readContract();
+    (await this.#contract).check(method, path, { ...answer, contentType });
+    return answer;
+  }
+
+  /** What the service says its answers are; every one that a test gets is held against it. */
+  async #readContract(): Promise<Contract> {
+    const response = await fetch(`${this.#origin}/openapi.json`);
+    return new Contract((await response.json()) as OpenApiDocument);
   }
 
   /** Like `request`, but fails unless the status is a success. */
@@ -82,4 +97,8 @@ export class HttpClient {
     }
     throw new Error(`${path} does not end`);
   }
+}
+
+function isJson(contentType: string | null): boolean {
+  return contentType !== null && /^application\/(\w+\+)?json\b/.test(contentType);
 }

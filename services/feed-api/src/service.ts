@@ -3,6 +3,7 @@ import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
 import { keyStore } from '@tideline/shared/http/authenticate';
+import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGenerationWhenUp } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
@@ -12,7 +13,7 @@ import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
 import { CursorCodec } from './feed/cursor.js';
-import { feedRoutes } from './http/routes.js';
+import { createApi, documentDescription } from './http/routes.js';
 import { BodyStore } from './inbox/body-store.js';
 import { ListRebuilder } from './inbox/list-rebuilder.js';
 import { NameStore } from './inbox/name-store.js';
@@ -67,22 +68,24 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   const cursors = new CursorCodec(await readCursorKey(database));
   await cache.start();
   const rebuilder = new ListRebuilder({ cache, database, inboxCap: config.inboxCap, metrics, logger });
+  const api = createApi({
+    database,
+    cache,
+    registers: new RegisterStore(cache, metrics),
+    tombstones: new TombstoneStore(cache, metrics),
+    bodies: new BodyStore(cache, metrics),
+    names: new NameStore(cache),
+    rebuilder,
+    cursors,
+    inboxCap: config.inboxCap,
+    metrics,
+  });
   const http = await startHttpServer({
     host: config.listenHost,
     port: config.httpPort,
     keys: keyStore(database),
-    routes: feedRoutes({
-      database,
-      cache,
-      registers: new RegisterStore(cache, metrics),
-      tombstones: new TombstoneStore(cache, metrics),
-      bodies: new BodyStore(cache, metrics),
-      names: new NameStore(cache),
-      rebuilder,
-      cursors,
-      inboxCap: config.inboxCap,
-      metrics,
-    }),
+    publicRoutes: documentRoutes(api, documentDescription),
+    routes: api.router,
     metrics: httpMetrics(registry),
     logger,
   });

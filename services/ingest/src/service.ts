@@ -3,6 +3,7 @@ import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { openDatabase } from '@tideline/shared/database';
 import { keyStore } from '@tideline/shared/http/authenticate';
+import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
@@ -12,7 +13,7 @@ import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { IngestConfig } from './config.js';
 import { beforeDeadline } from './deadline.js';
-import { createRoutes } from './http/routes.js';
+import { createApi, documentDescription } from './http/routes.js';
 import { ActivityLog } from './kafka/activity-log.js';
 import { SharedProducer } from './kafka/shared-producer.js';
 import { TopicProbe } from './kafka/topic-probe.js';
@@ -84,11 +85,13 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       readiness: () => log.notReadyBecause(),
     });
     opened.push(operations);
+    const api = createApi({ log, database, cache, metrics, mintId: activityIdMinter(), logger });
     const http = await startHttpServer({
       host: config.listenHost,
       port: config.httpPort,
       keys: keyStore(database),
-      routes: createRoutes({ log, database, cache, metrics, mintId: activityIdMinter(), logger }),
+      publicRoutes: documentRoutes(api, documentDescription),
+      routes: api.router,
       metrics: httpMetrics(registry),
       logger,
     });

@@ -13,6 +13,11 @@ const statuses: Record<ErrorCode, number> = {
   method_not_allowed: 405,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  timeout: 408,
+  conflict: 409,
+  idempotency_mismatch: 422,
+  over_quota: 429,
+  not_implemented: 501,
   overloaded: 503,
   unavailable: 503,
   outcome_unknown: 503,
@@ -20,6 +25,10 @@ const statuses: Record<ErrorCode, number> = {
   fenced: 500,
   cache_refused: 503,
 };
+
+export function statusOf(code: ErrorCode): number {
+  return statuses[code];
+}
 
 const retryAfterS = 1;
 

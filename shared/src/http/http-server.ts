@@ -13,6 +13,8 @@ export interface HttpServerOptions {
   host: string;
   port: number;
   keys: KeyStore;
+  /** Open to anybody, without a key. */
+  publicRoutes?: Router;
   routes: Router;
   metrics: HttpMetrics;
   logger: Logger;
@@ -42,7 +44,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
   };
 }
 
-function createApp({ keys, routes, metrics, logger }: HttpServerOptions): Express {
+function createApp({ keys, publicRoutes, routes, metrics, logger }: HttpServerOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -50,6 +52,9 @@ function createApp({ keys, routes, metrics, logger }: HttpServerOptions): Expres
   app.set('query parser', false);
   app.use(observe(metrics, logger));
   app.use(helmet());
+  if (publicRoutes !== undefined) {
+    app.use(publicRoutes);
+  }
   app.use(authenticate(keys));
   app.use(routes);
   app.use(unknownRoute(routes));

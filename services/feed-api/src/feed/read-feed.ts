@@ -17,7 +17,7 @@ export type Strategy = 'hybrid' | 'push' | 'pull';
 
 export interface PageRequest {
   limit: number;
-  cursor: string | undefined;
+  cursor?: string | undefined;
 }
 
 export interface FeedPage {

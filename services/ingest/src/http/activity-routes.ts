@@ -1,17 +1,14 @@
-import { activityInputSchema, activityLimits } from '@tideline/shared/activity';
-import { isActivityId } from '@tideline/shared/activity-id';
+import { activityIdSchema, activityInputSchema, activityLimits } from '@tideline/shared/activity';
 import type { Database } from '@tideline/shared/database';
 import { invalidRequest, TidelineError } from '@tideline/shared/errors';
-import { actingAs, callingUser, type Principal, principalOf } from '@tideline/shared/http/authenticate';
-import { jsonBody } from '@tideline/shared/http/json-body';
-import { validate } from '@tideline/shared/http/validate';
-import type { Request, Router } from 'express';
+import type { Api } from '@tideline/shared/http/api';
+import { actingAs, callingUser, type Principal } from '@tideline/shared/http/authenticate';
+import type { Request } from 'express';
 import { z } from 'zod';
 import { type AcceptanceTools, type ActedInput, acceptActivities } from '../activities/accept-activities.js';
 import { activityAuthor } from '../activities/activity-author.js';
 import { type Deletion, type DeletionTools, deleteActivity } from '../activities/delete-activity.js';
 import { actorOf, callerOf } from './calling.js';
-import { forWriters } from './route-checks.js';
 
 const activitySizeMaxBytes = 64 * 1024;
 const batchSizeMaxBytes = 4 * 1024 * 1024;
@@ -19,40 +16,59 @@ const batchSizeMaxBytes = 4 * 1024 * 1024;
 // The length comes first: a wrong item is named, and there may be millions of them.
 const batchSchema = z.array(z.unknown()).min(1).max(activityLimits.batchMax).pipe(z.array(activityInputSchema));
 
-const activityIdSchema = z.string().refine(isActivityId, 'is not an activity id');
+const acceptedSchema = z
+  .strictObject({ id: z.uuid(), timestamp: z.int().meta({ description: 'Unix milliseconds' }) })
+  .meta({ id: 'AcceptedActivity' });
 
-export function addActivityRoutes(router: Router, tools: AcceptanceTools & DeletionTools): void {
-  router.post(
-    '/v1/activities',
-    ...forWriters,
-    ...jsonBody(activitySizeMaxBytes, batchSizeMaxBytes),
-    async (request, response) => {
-      const principal = principalOf(request);
-      const caller = callerOf(request, principal);
-      const body: unknown = request.body;
-      if (Array.isArray(body)) {
-        const inputs = validate(batchSchema, body, 'array of activities');
-        const items = await acceptActivities(tools, caller, withActors(request, principal, inputs));
-        response.status(202).json({ items });
-      } else {
-        const input = validate(activityInputSchema, body, 'activity');
-        const [item] = await acceptActivities(tools, caller, withActors(request, principal, [input]));
-        response.status(202).json(item);
-      }
+export function addActivityRoutes(api: Api, tools: AcceptanceTools & DeletionTools): void {
+  api.add(
+    {
+      method: 'post',
+      path: '/v1/activities',
+      tag: 'Activities',
+      summary: 'Post one activity, or an array of up to 500',
+      description: 'All of an array are taken or none is.',
+      scope: 'write',
+      body: { schema: activityInputSchema, what: 'activity', sizeMaxBytes: activitySizeMaxBytes },
+      batch: { schema: batchSchema, what: 'array of activities', sizeMaxBytes: batchSizeMaxBytes },
+      replies: {
+        202: {
+          description: 'Durable: whoever may see it will, in milliseconds',
+          schema: z.union([acceptedSchema, z.strictObject({ items: z.array(acceptedSchema) })]),
+        },
+      },
+      errors: ['outcome_unknown'],
+    },
+    async ({ principal, body, request }) => {
+      const inputs = Array.isArray(body) ? body : [body];
+      const items = await acceptActivities(tools, callerOf(request, principal), withActors(request, principal, inputs));
+      return { status: 202, body: Array.isArray(body) ? { items } : items[0] };
     },
   );
 
-  router.delete('/v1/activities/:id', ...forWriters, async (request, response) => {
-    const principal = principalOf(request);
-    const activityId = validate(activityIdSchema, request.params['id'], 'activity id');
-    const deletion = await deletionOf(request, principal, tools.database, activityId);
-    await deleteActivity(tools, callerOf(request, principal), deletion);
-    response.status(202).json({ id: activityId });
-  });
+  api.add(
+    {
+      method: 'delete',
+      path: '/v1/activities/{id}',
+      tag: 'Activities',
+      summary: 'Delete an activity',
+      description:
+        "A user's own; somebody else's stays as it is. A service key with the scope `admin` that acts as nobody deletes anybody's.",
+      scope: 'write',
+      params: z.strictObject({ id: activityIdSchema }),
+      replies: { 202: { description: 'No read shows it any more', schema: z.strictObject({ id: z.uuid() }) } },
+      errors: ['not_found', 'outcome_unknown'],
+    },
+    async ({ principal, params, request }) => {
+      const deletion = await deletionOf(request, principal, tools.database, params.id);
+      await deleteActivity(tools, callerOf(request, principal), deletion);
+      return { status: 202, body: { id: params.id } };
+    },
+  );
 }
 
 /** `actorId` defaults to the caller; only a service may name somebody else. */
-function withActors(
+export function withActors(
   request: Request,
   principal: Principal,
   inputs: readonly z.output<typeof activityInputSchema>[],

@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { Api } from '@tideline/shared/http/api';
 import { addActivityRoutes } from './activity-routes.js';
 import { addFollowRoutes } from './follow-routes.js';
 import { addUserRoutes } from './user-routes.js';
@@ -7,11 +7,22 @@ type RouteTools = Parameters<typeof addActivityRoutes>[1] &
   Parameters<typeof addFollowRoutes>[1] &
   Parameters<typeof addUserRoutes>[1];
 
+export const documentDescription = {
+  title: 'Tideline ingest',
+  description:
+    'Where activities, follows and descriptions are written. What is answered with 202 is durable. Where the outcome is unknown (503 `outcome_unknown`), repeat the call: with the same `foreignId` or `Idempotency-Key` nothing is doubled.',
+};
+
 /** All routes of ingest, in one router: how else could it be said that a path exists but not for this method? */
-export function createRoutes(tools: RouteTools): Router {
-  const router = Router();
-  addActivityRoutes(router, tools);
-  addFollowRoutes(router, tools);
-  addUserRoutes(router, tools);
-  return router;
+export function createApi(tools: RouteTools): Api {
+  const api = new Api();
+  addActivityRoutes(api, tools);
+  addFollowRoutes(api, tools);
+  addUserRoutes(api, tools);
+  for (const relation of ['mutes', 'blocks']) {
+    const path = `/v1/${relation}/{userId}`;
+    api.addLater({ method: 'put', path, tag: 'Mutes and blocks', summary: `Adding to ${relation}` });
+    api.addLater({ method: 'delete', path, tag: 'Mutes and blocks', summary: `Taking from ${relation}` });
+  }
+  return api;
 }

@@ -1,13 +1,9 @@
 import { userIdSchema } from '@tideline/shared/activity';
 import { TidelineError } from '@tideline/shared/errors';
-import { principalOf } from '@tideline/shared/http/authenticate';
-import { jsonBody } from '@tideline/shared/http/json-body';
-import { validate } from '@tideline/shared/http/validate';
-import type { Router } from 'express';
+import type { Api } from '@tideline/shared/http/api';
 import { z } from 'zod';
 import { describeUser, type UserTools } from '../users/describe-user.js';
 import { actorOf, callerOf } from './calling.js';
-import { forWriters } from './route-checks.js';
 
 const userSizeMaxBytes = 64 * 1024;
 const nameLengthMax = 128;
@@ -21,15 +17,33 @@ const userSchema = z.strictObject({
     .optional(),
 });
 
-export function addUserRoutes(router: Router, tools: UserTools): void {
-  router.put('/v1/users/:id', ...forWriters, ...jsonBody(userSizeMaxBytes), async (request, response) => {
-    const principal = principalOf(request);
-    const userId = validate(userIdSchema, request.params['id'], 'user id');
-    if (principal.kind === 'user' && principal.userId !== userId) {
-      throw new TidelineError('forbidden', 'A user key describes its own user only.');
-    }
-    const { name, avatar = null } = validate(userSchema, request.body, 'user');
-    await describeUser(tools, callerOf(request, principal), actorOf(request, principal), { userId, name, avatar });
-    response.status(202).json({ id: userId, name, avatar });
-  });
+export function addUserRoutes(api: Api, tools: UserTools): void {
+  api.add(
+    {
+      method: 'put',
+      path: '/v1/users/{id}',
+      tag: 'Users and objects',
+      summary: 'Name a user',
+      description: 'Oneself, or as a service anybody. Feeds show the new name within seconds, on old items too.',
+      scope: 'write',
+      params: z.strictObject({ id: userIdSchema }),
+      body: { schema: userSchema, what: 'user', sizeMaxBytes: userSizeMaxBytes },
+      replies: {
+        202: {
+          description: 'The user can be referred to',
+          schema: z.strictObject({ id: userIdSchema, name: z.string(), avatar: z.string().nullable() }),
+        },
+      },
+      errors: ['outcome_unknown'],
+    },
+    async ({ principal, params, body, request }) => {
+      if (principal.kind === 'user' && principal.userId !== params.id) {
+        throw new TidelineError('forbidden', 'A user key describes its own user only.');
+      }
+      const { name, avatar = null } = body;
+      const described = { userId: params.id, name, avatar };
+      await describeUser(tools, callerOf(request, principal), actorOf(request, principal), described);
+      return { status: 202, body: { id: params.id, name, avatar } };
+    },
+  );
 }
