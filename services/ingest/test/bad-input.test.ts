@@ -153,7 +153,7 @@ const batches: Case[] = [
 ];
 
 const otherRoutes: Case[] = [
-  ['a bad activity id', `${activities}/1`, { method: 'DELETE', key: keys.anna }, 400, 'invalid_request', ['']],
+  ['a bad activity id', `${activities}/1`, { method: 'DELETE', key: keys.anna }, 400, 'invalid_request', ['id']],
   [
     'a UUID that is not of version 7',
     `${activities}/${id.replace('-7', '-4')}`,

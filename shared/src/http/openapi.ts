@@ -57,7 +57,6 @@ export function openApiDocuments(
     registry.registerComponent('securitySchemes', 'appKey', { type: 'apiKey', in: 'header', name: 'X-App-Key' }),
     registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }),
   ];
-  registry.register('Error', errorSchema);
   for (const operation of operations) {
     registry.registerPath(pathOf(operation));
   }
