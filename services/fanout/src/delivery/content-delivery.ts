@@ -1,4 +1,5 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
+import { cacheObject } from '@tideline/shared/objects';
 import { cacheUserName } from '@tideline/shared/user-names';
 import { ListUpdates } from '../inbox/list-updates.js';
 import { readAudiences } from '../storage/activity-reader.js';
@@ -37,19 +38,29 @@ export async function storedContents(
   return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Caches the names that the batch gives to users. */
-export async function cacheNames({ cache }: Delivery, { users }: RecordBatch): Promise<void> {
-  await cache.run(
-    users.map(({ record, version: { generation, offset } }) =>
-      cacheUserName(cache, {
-        userId: record.objectId,
-        name: record.name,
-        avatar: record.avatar ?? null,
-        generation,
-        offset,
-      }),
-    ),
+/** Caches what the batch says of users and objects. */
+export async function cacheDescriptions({ cache }: Delivery, { users, objects }: RecordBatch): Promise<void> {
+  const names = users.map(({ record, version: { generation, offset } }) =>
+    cacheUserName(cache, {
+      userId: record.objectId,
+      name: record.name,
+      avatar: record.avatar ?? null,
+      generation,
+      offset,
+    }),
   );
+  const details = objects.map(({ record, version: { generation, offset } }) =>
+    cacheObject(cache, {
+      type: record.objectType,
+      id: record.objectId,
+      title: record.title ?? null,
+      ownerId: record.ownerId ?? null,
+      url: record.url ?? null,
+      generation,
+      offset,
+    }),
+  );
+  await cache.run([...names, ...details]);
 }
 
 /** Caches the bodies of new activities. Not of known ones: what is stored counts, and readers find it there. */

@@ -1,5 +1,5 @@
 import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
-import { cacheBodies, cacheNames, deliverContents, storedContents } from './content-delivery.js';
+import { cacheBodies, cacheDescriptions, deliverContents, storedContents } from './content-delivery.js';
 import { applyDeletes, applyFollowChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
 import { type LoggedRecord, sortOut } from './record-batch.js';
@@ -29,7 +29,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   await Promise.all([
     metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted)),
     metrics.timed('deliver', () => deliverContents(delivery, contents, loaded)),
-    cacheNames(delivery, batch),
+    cacheDescriptions(delivery, batch),
   ]);
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 

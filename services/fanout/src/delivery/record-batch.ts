@@ -6,8 +6,10 @@ import type {
   DeleteRecord,
   FollowRecord,
   LogVersion,
+  ObjectRecord,
   UserRecord,
 } from '@tideline/shared/activity-record';
+import { objectName } from '@tideline/shared/feed-keys';
 
 /** A decoded record and where it stands on the log. */
 export interface LoggedRecord<Record extends ActivityRecord = ActivityRecord> {
@@ -20,12 +22,14 @@ export interface RecordBatch {
   /** Unique by id: the first copy counts. */
   contents: LoggedRecord<ContentRecord>[];
   /** Every copy. */
-  controls: LoggedRecord<FollowRecord | DeleteRecord | UserRecord>[];
+  controls: LoggedRecord<FollowRecord | DeleteRecord | UserRecord | ObjectRecord>[];
   /** The last change of each pair. */
   follows: LoggedRecord<FollowRecord>[];
   deletes: LoggedRecord<DeleteRecord>[];
   /** The last change of each user. */
   users: LoggedRecord<UserRecord>[];
+  /** The last change of each object. */
+  objects: LoggedRecord<ObjectRecord>[];
 }
 
 export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
@@ -33,6 +37,7 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
   const follows = new Map<string, LoggedRecord<FollowRecord>>();
   const deletes = new Map<string, LoggedRecord<DeleteRecord>>();
   const users = new Map<string, LoggedRecord<UserRecord>>();
+  const objects = new Map<string, LoggedRecord<ObjectRecord>>();
   const controls: RecordBatch['controls'] = [];
   for (const { record, version } of records) {
     switch (record.kind) {
@@ -53,6 +58,10 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
         controls.push({ record, version });
         users.set(record.objectId, { record, version });
         break;
+      case 'object':
+        controls.push({ record, version });
+        objects.set(objectName(record.objectType, record.objectId), { record, version });
+        break;
     }
   }
   return {
@@ -61,6 +70,7 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
     follows: [...follows.values()],
     deletes: [...deletes.values()],
     users: [...users.values()],
+    objects: [...objects.values()],
   };
 }
 

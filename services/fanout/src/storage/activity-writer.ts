@@ -1,7 +1,14 @@
 import type { LogVersion } from '@tideline/shared/activity-record';
 import { type Database, prepared, type Queryable } from '@tideline/shared/database';
-import { applyFollows, applyTombstones, applyUsers, ensureUsers, type FollowState } from '@tideline/shared/projections';
-import type { LoggedRecord, RecordBatch } from '../delivery/record-batch.js';
+import {
+  applyFollows,
+  applyObjects,
+  applyTombstones,
+  applyUsers,
+  ensureUsers,
+  type FollowState,
+} from '@tideline/shared/projections';
+import type { RecordBatch } from '../delivery/record-batch.js';
 import { checkFence } from './partition-fences.js';
 
 /** What the database says about a batch once it is committed. */
@@ -37,6 +44,7 @@ export async function persistBatch(
       usersNamedBy(batch).filter((userId) => !knownUsers.has(userId)),
     );
     await applyUsers(transaction, batch.users.map(userChange));
+    await applyObjects(transaction, batch.objects.map(objectChange));
     const follows = await applyFollows(transaction, batch.follows.map(followChange));
     await applyTombstones(transaction, batch.deletes.map(tombstone));
     const exceptions = await insertContents(transaction, batch.contents);
@@ -53,6 +61,11 @@ export function usersNamedBy(batch: RecordBatch): string[] {
   const named = new Set(batch.contents.map(({ record }) => record.actorId));
   for (const { record } of batch.follows) {
     named.add(record.actorId).add(record.objectId);
+  }
+  for (const { record } of batch.objects) {
+    if (record.ownerId !== undefined) {
+      named.add(record.ownerId);
+    }
   }
   return [...named];
 }
@@ -149,15 +162,31 @@ async function insertControls(transaction: Queryable, controls: RecordBatch['con
       records.map((record) => record.objectType),
       records.map((record) => record.objectId),
       records.map((record) => (record.kind === 'delete' ? record.authorId : record.objectId)),
-      records.map((record) =>
-        record.kind === 'user' ? JSON.stringify({ name: record.name, avatar: record.avatar }) : null,
-      ),
+      records.map(controlMetadata),
       records.map((record) => record.callerId),
       records.map((record) => record.requestId),
       records.map((record) => record.acceptedAt),
       ...versionColumns(controls),
     ]),
   );
+}
+
+/** What a control record says besides who, what and whom: all that its projection is rebuilt from. */
+function controlMetadata(record: RecordBatch['controls'][number]['record']): string | null {
+  switch (record.kind) {
+    case 'user':
+      return JSON.stringify({ name: record.name, avatar: record.avatar });
+    case 'object':
+      return JSON.stringify({
+        title: record.title,
+        ownerId: record.ownerId,
+        url: record.url,
+        metadata: record.metadata,
+      });
+    case 'follow':
+    case 'delete':
+      return null;
+  }
 }
 
 function versionColumns(logged: readonly { version: LogVersion }[]): number[][] {
@@ -182,6 +211,19 @@ function tombstone({ record, version }: RecordBatch['deletes'][number]) {
   return { activityId: record.objectId, authorId: record.authorId, deletedAt: record.acceptedAt, version };
 }
 
-function userChange({ record, version }: LoggedRecord & RecordBatch['users'][number]) {
+function userChange({ record, version }: RecordBatch['users'][number]) {
   return { userId: record.objectId, name: record.name, avatar: record.avatar ?? null, version };
+}
+
+function objectChange({ record, version }: RecordBatch['objects'][number]) {
+  return {
+    type: record.objectType,
+    id: record.objectId,
+    title: record.title ?? null,
+    ownerId: record.ownerId ?? null,
+    url: record.url ?? null,
+    metadata: record.metadata ?? null,
+    changedAt: record.acceptedAt,
+    version,
+  };
 }
