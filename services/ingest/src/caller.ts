@@ -5,4 +5,6 @@ export interface Caller {
   requestId: string;
   /** W3C trace context, where the request brought one. */
   traceparent?: string;
+  /** The caller waits until fanout is done: then a control record has to say so, or no result is written for it. */
+  awaited?: true;
 }

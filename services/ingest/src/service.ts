@@ -8,6 +8,7 @@ import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry, httpMetrics } from '@tideline/shared/metrics';
+import { readObjects } from '@tideline/shared/objects';
 import { startOperationsServer } from '@tideline/shared/operations-server';
 import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
@@ -85,7 +86,15 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       readiness: () => log.notReadyBecause(),
     });
     opened.push(operations);
-    const api = createApi({ log, database, cache, metrics, mintId: activityIdMinter(), logger });
+    const api = createApi({
+      log,
+      database,
+      cache,
+      metrics,
+      mintId: activityIdMinter(),
+      readObjects: (references) => readObjects({ cache, database }, references),
+      logger,
+    });
     const http = await startHttpServer({
       host: config.listenHost,
       port: config.httpPort,

@@ -1,4 +1,5 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
+import type { FanoutResult } from '@tideline/shared/fanout-results';
 import { cacheObject } from '@tideline/shared/objects';
 import { cacheUserName } from '@tideline/shared/user-names';
 import { ListUpdates } from '../inbox/list-updates.js';
@@ -76,17 +77,28 @@ export async function cacheBodies(
   await cache.writeMany(entries, bodyTtlS);
 }
 
-/** Puts each content into the inboxes it belongs in, and public ones into their author's outbox. */
+/** Where one content went. */
+export interface Delivered {
+  strategy: FanoutResult['strategy'];
+  /** Followers whose inboxes it was addressed to. */
+  followers: number;
+}
+
+/**
+ * Puts each content into the inboxes it belongs in, and public ones into their author's outbox. Returns by id where each
+ * one went.
+ */
 export async function deliverContents(
   delivery: Delivery,
   contents: readonly StoredContent[],
   authors: ReadonlyMap<string, Author>,
-): Promise<void> {
+): Promise<Map<string, Delivered>> {
+  const delivered = new Map<string, Delivered>();
   const targets = await targetsOf(delivery, contents);
   let wave = new ListUpdates();
   let contentsInWave = 0;
   for (const content of contents) {
-    addRecipients(wave, content, authors.get(content.actorId), targets.get(content.id));
+    delivered.set(content.id, addRecipients(wave, content, authors.get(content.actorId), targets.get(content.id)));
     contentsInWave += 1;
     if (wave.size >= deliveriesPerWaveMax || contentsInWave >= contentsPerWaveMax) {
       await send(delivery, wave);
@@ -95,6 +107,7 @@ export async function deliverContents(
     }
   }
   await send(delivery, wave);
+  return delivered;
 }
 
 function addRecipients(
@@ -102,15 +115,18 @@ function addRecipients(
   { id, actorId, to }: StoredContent,
   author: Author | undefined,
   targets: readonly string[] | undefined,
-): void {
+): Delivered {
   const bytes = activityIdToBytes(id);
   wave.add('inbox', actorId, bytes);
   if (to === null) {
     wave.add('outbox', actorId, bytes);
   }
+  let followers = 0;
   for (const followerId of (to === null ? author?.followers : targets) ?? []) {
     wave.add('inbox', followerId, bytes);
+    followers += 1;
   }
+  return { strategy: to === null && author?.mode === 'pull' ? 'lazy' : 'fanout', followers };
 }
 
 /** For targeted activities, who of the audience follows the author: they are pushed to, whatever the author's mode. */

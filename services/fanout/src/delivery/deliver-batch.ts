@@ -2,6 +2,8 @@ import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
 import { cacheBodies, cacheDescriptions, deliverContents, storedContents } from './content-delivery.js';
 import { applyDeletes, applyFollowChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
+import { writeContentResults, writeControlResults } from './delivery-results.js';
+import { endKeptPages } from './kept-pages.js';
 import { type LoggedRecord, sortOut } from './record-batch.js';
 import { crossThreshold } from './threshold-crossing.js';
 
@@ -24,16 +26,20 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
 
   const contents = await storedContents(delivery, batch, persisted);
   const changed = await authors.followsChanged(persisted.follows);
-  const loaded = await metrics.timed('followers', () => authors.load(new Set(contents.map(({ actorId }) => actorId))));
+  const actors = new Set(batch.contents.map(({ record }) => record.actorId));
+  const loaded = await metrics.timed('followers', () => authors.load(actors));
   // At once: a reader that finds an id before its body reads it from the database.
-  await Promise.all([
-    metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted)),
+  const [delivered] = await Promise.all([
     metrics.timed('deliver', () => deliverContents(delivery, contents, loaded)),
+    metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted)),
     cacheDescriptions(delivery, batch),
+    endKeptPages(delivery, batch),
   ]);
+  await metrics.timed('results', () => writeContentResults(delivery, batch, loaded, delivered));
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 
   await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
   await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
+  await writeControlResults(delivery, batch);
   await metrics.timed('threshold', () => crossThreshold(delivery, new Map([...loaded, ...changed])));
 }

@@ -32,6 +32,10 @@ function name(userId: string, text: string): ActivityRecord {
   return { ...base, objectType: 'user', objectId: userId, name: text };
 }
 
+function object(objectType: string, objectId: string, title: string): ActivityRecord {
+  return { ...envelope, kind: 'object', id: idOf(0), actorId: 'a', verb: 'update', objectType, objectId, title };
+}
+
 /** As they stand on the log, one after the other. */
 function logged(...records: ActivityRecord[]): LoggedRecord[] {
   return records.map((record, offset) => ({ record, version: { generation: 1, partition: 0, offset } }));
@@ -68,6 +72,18 @@ test('of the changes of a pair and of a user the last one counts, and every one 
   expect(offsets(batch.controls)).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
+test('of the changes of an object the last one counts; a type and an id are not another type and id', () => {
+  const batch = sortOut(
+    logged(object('a', 'b:c', '1'), object('a:b', 'c', '2'), object('a', 'b:c', '3'), object('a%3Ab', 'c', '4')),
+  );
+  expect(batch.objects.map(({ record, version }) => [record.title, version.offset])).toEqual([
+    ['3', 2],
+    ['2', 1],
+    ['4', 3],
+  ]);
+  expect(batch.controls).toHaveLength(4);
+});
+
 test('deletes of one activity by two authors are two', () => {
   const batch = sortOut(logged(remove(1, 'a'), remove(1, 'b'), remove(1, 'a'), remove(2, 'a')));
   expect(batch.deletes.map(({ record }) => [record.objectId, record.authorId])).toEqual([
@@ -79,7 +95,7 @@ test('deletes of one activity by two authors are two', () => {
 });
 
 test('an empty batch is empty', () => {
-  expect(sortOut([])).toEqual({ contents: [], controls: [], follows: [], deletes: [], users: [] });
+  expect(sortOut([])).toEqual({ contents: [], controls: [], follows: [], deletes: [], users: [], objects: [] });
 });
 
 test('feeds keep what was said of an activity, and nothing of how it came', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeRecord } from '@tideline/shared/activity-record';
+import { decodeRecord, recordHeaders } from '@tideline/shared/activity-record';
 import { isDatabaseDown } from '@tideline/shared/database';
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import type { Logger } from '@tideline/shared/logger';
@@ -103,8 +103,21 @@ async function apply(
   records: readonly LoggedRecord[],
   lease: BatchLease,
 ): Promise<void> {
+  const startedAt = performance.now();
   const hold = await owner.hold();
   await deliverBatch({ ...tools.delivery, hold, authors: owner.authors, heartbeat: lease.heartbeat }, records);
+  tools.logger.info(
+    {
+      partition: owner.partition,
+      firstOffset: records[0]?.version.offset,
+      lastOffset: records.at(-1)?.version.offset,
+      records: records.length,
+      // All of them: by its id a request is followed from its own line to the batch that its records were in.
+      requestIds: [...new Set(records.map(({ record }) => record.requestId))],
+      ms: Math.round(performance.now() - startedAt),
+    },
+    'batch delivered',
+  );
 }
 
 async function deadLetter(
@@ -115,7 +128,11 @@ async function deadLetter(
   stage: 'decode' | 'apply',
   lease: BatchLease,
 ): Promise<BatchOutcome> {
-  tools.logger.error({ err: error, partition, offset: message.offset, stage }, 'record goes to the dead letters');
+  const requestId = message.headers?.[recordHeaders.requestId]?.toString();
+  tools.logger.error(
+    { err: error, partition, offset: message.offset, requestId, stage },
+    'record goes to the dead letters',
+  );
   const outcome = await untilAvailable(tools, lease, () =>
     tools.deadLetters.send({ partition, message, error, stage, generation: tools.generation }),
   );

@@ -18,7 +18,7 @@ function tools() {
       return Promise.resolve(records.map((_, offset) => ({ generation: 1, partition: 0, offset })));
     },
   };
-  return { appended, log, mintId: activityIdMinter() };
+  return { appended, log, mintId: activityIdMinter(), readObjects: () => Promise.resolve(new Map()) };
 }
 
 test('an activity without a timestamp happens now, and its id carries that time', async () => {
@@ -82,6 +82,6 @@ test('the items of one request keep their order, in the answer and in their ids'
 
 test('what the log throws is the answer', async () => {
   const log = { append: () => Promise.reject(outcomeUnknown('not acknowledged', { details: { ids: ['a'] } })) };
-  const accepting = acceptActivities({ log, mintId: activityIdMinter() }, caller, [post()]);
+  const accepting = acceptActivities({ ...tools(), log }, caller, [post()]);
   await expect(accepting).rejects.toMatchObject({ code: 'outcome_unknown', details: { ids: ['a'] } });
 });

@@ -2,6 +2,7 @@ import type { ActivityInput } from '@tideline/shared/activity';
 import { foreignActivityId } from '@tideline/shared/activity-id';
 import { type ContentRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
 import type { Caller } from '../caller.js';
+import { type OwnerTools, stampOwners } from '../objects/object-owners.js';
 
 /** An activity whose actor is known. */
 export type ActedInput = ActivityInput & { actorId: string };
@@ -12,36 +13,40 @@ export interface AcceptedActivity {
   timestamp: number;
 }
 
-export interface AcceptanceTools {
+export interface AcceptanceTools extends OwnerTools {
   log: { append(records: readonly ContentRecord[], traceparent?: string): Promise<LogVersion[]> };
   /** Gives a new id for a timestamp in Unix milliseconds. */
   mintId(timestamp: number): string;
 }
 
 /**
- * Accepts the activities of one request: valid inputs → records with ids → the log, acknowledged → what the caller
- * needs to refer to them, in the order given. Throws what the log throws; then none may be taken as accepted.
+ * Accepts the activities of one request: valid inputs → with the owners of their objects → records with ids → the log,
+ * acknowledged → what the caller needs to refer to them, in the order given. Throws what the log throws, and `unavailable`
+ * where owners cannot be looked up; then none may be taken as accepted.
  */
 export async function acceptActivities(
-  { log, mintId }: AcceptanceTools,
+  tools: AcceptanceTools,
   caller: Caller,
   inputs: readonly ActedInput[],
 ): Promise<AcceptedActivity[]> {
+  const owned = await stampOwners(tools, inputs);
   const acceptedAt = Date.now();
-  const accepted = inputs.map((input) => identify(input, acceptedAt, mintId));
+  const accepted = owned.map((input) => identify(input, acceptedAt, tools.mintId));
   const records = accepted.map(({ id, input }) => contentRecord(id, input, caller, acceptedAt));
-  await log.append(records, caller.traceparent);
+  await tools.log.append(records, caller.traceparent);
   return accepted.map(({ id, timestamp }) => ({ id, timestamp }));
 }
 
+type OwnedInput = ActedInput & { objectOwnerId?: string };
+
 /** I3, I4: the id carries the timestamp, and with a `foreignId` it is the same whenever the activity is posted. */
-function identify(input: ActedInput, acceptedAt: number, mintId: (timestamp: number) => string) {
+function identify(input: OwnedInput, acceptedAt: number, mintId: (timestamp: number) => string) {
   const { actorId, foreignId, timestamp = acceptedAt } = input;
   const id = foreignId === undefined ? mintId(timestamp) : foreignActivityId(actorId, foreignId, timestamp);
   return { id, timestamp, input };
 }
 
-function contentRecord(id: string, input: ActedInput, caller: Caller, acceptedAt: number): ContentRecord {
+function contentRecord(id: string, input: OwnedInput, caller: Caller, acceptedAt: number): ContentRecord {
   const { timestamp: _inId, ...content } = input;
   const { callerId, requestId } = caller;
   return { v: recordVersion, kind: 'content', id, ...content, callerId, requestId, acceptedAt };

@@ -1,6 +1,6 @@
 import { type DeleteRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
 import { applyTombstones } from '@tideline/shared/projections';
-import { appendTombstones } from '@tideline/shared/registers';
+import { appendTombstones, dropPullTokens } from '@tideline/shared/registers';
 import type { Caller } from '../caller.js';
 import { type CorrectionTools, correct } from '../corrections/correct.js';
 
@@ -39,6 +39,6 @@ export async function deleteActivity(tools: DeletionTools, caller: Caller, delet
   const tombstones = versions.map((version) => ({ activityId, authorId, deletedAt, version }));
   await correct(tools, record.id, {
     project: (database) => applyTombstones(database, tombstones),
-    publish: (cache) => [appendTombstones(cache, tombstones)],
+    publish: (cache) => [appendTombstones(cache, tombstones), ...dropPullTokens(cache, new Set([actorId, authorId]))],
   });
 }

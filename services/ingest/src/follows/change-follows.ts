@@ -1,6 +1,6 @@
 import { type FollowRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
 import { applyFollows } from '@tideline/shared/projections';
-import { dropRegisters } from '@tideline/shared/registers';
+import { dropPullTokens, dropRegisters } from '@tideline/shared/registers';
 import type { Caller } from '../caller.js';
 import { type CorrectionTools, correct } from '../corrections/correct.js';
 
@@ -14,30 +14,35 @@ export interface FollowTools {
   mintId(timestamp: number): string;
 }
 
-/** Follows take effect when fanout gets to them, milliseconds later. */
-export async function follow(tools: FollowTools, caller: Caller, follows: readonly Follow[]): Promise<void> {
+/** Follows take effect when fanout gets to them, milliseconds later. Returns the ids of their records, in order. */
+export async function follow(tools: FollowTools, caller: Caller, follows: readonly Follow[]): Promise<string[]> {
   const now = Date.now();
   const records = follows.map((each) => followRecord('follow', each, tools.mintId(now), caller, now));
   await tools.log.append(records, caller.traceparent);
+  return records.map(({ id }) => id);
 }
 
-/** Ends a follow (I8): on the log, in TimescaleDB and in what readers check, or the outcome is unknown. */
-export async function unfollow(tools: FollowTools & CorrectionTools, caller: Caller, ended: Follow): Promise<void> {
+/**
+ * Ends a follow (I8): on the log, in TimescaleDB and in what readers check, or the outcome is unknown. Returns the id of
+ * its record.
+ */
+export async function unfollow(tools: FollowTools & CorrectionTools, caller: Caller, ended: Follow): Promise<string> {
   const changedAt = Date.now();
   const record = followRecord('unfollow', ended, tools.mintId(changedAt), caller, changedAt);
   const versions = await tools.log.append([record], caller.traceparent);
   const changes = versions.map((version) => ({ ...ended, active: false, changedAt, version }));
   await correct(tools, record.id, {
     project: (database) => applyFollows(database, changes),
-    publish: (cache) => dropRegisters(cache, [ended.followerId]),
+    publish: (cache) => [...dropRegisters(cache, [ended.followerId]), ...dropPullTokens(cache, [ended.followerId])],
   });
+  return record.id;
 }
 
 function followRecord(
   verb: 'follow' | 'unfollow',
   { followerId, followeeId }: Follow,
   id: string,
-  { callerId, requestId }: Caller,
+  { callerId, requestId, awaited }: Caller,
   acceptedAt: number,
 ): FollowRecord {
   return {
@@ -51,5 +56,6 @@ function followRecord(
     callerId,
     requestId,
     acceptedAt,
+    awaited,
   };
 }

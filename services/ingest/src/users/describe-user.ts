@@ -17,16 +17,16 @@ export interface UserTools extends CorrectionTools {
 
 /**
  * Names a user. It is in TimescaleDB before this resolves, so that the user can be referred to at once; copies of the
- * name elsewhere are at most seconds old and catch up by themselves.
+ * name elsewhere are at most seconds old and catch up by themselves. Returns the id of the record.
  */
 export async function describeUser(
   tools: UserTools,
   caller: Caller,
   actorId: string,
   description: UserDescription,
-): Promise<void> {
+): Promise<string> {
   const { userId, name, avatar } = description;
-  const { callerId, requestId, traceparent } = caller;
+  const { callerId, requestId, traceparent, awaited } = caller;
   const acceptedAt = Date.now();
   const record: UserRecord = {
     v: recordVersion,
@@ -41,8 +41,10 @@ export async function describeUser(
     callerId,
     requestId,
     acceptedAt,
+    awaited,
   };
   const versions = await tools.log.append([record], traceparent);
   const changes = versions.map((version) => ({ ...description, version }));
   await correct(tools, record.id, { project: (database) => applyUsers(database, changes) });
+  return record.id;
 }
