@@ -17,10 +17,15 @@ export interface HttpAnswer<Body> {
 }
 
 /** One page as feed-api answers it. */
-export interface PageBody {
-  items: FeedItem[];
+export interface PageBody<Item = FeedItem> {
+  items: Item[];
   nextCursor: string | null;
   hasMore: boolean;
+  paging: {
+    cursors: { before: string | null; after: string | null };
+    previous: string | null;
+    next: string | null;
+  };
 }
 
 const serviceKey = 'demo-producer';

@@ -6,11 +6,17 @@ import {
   serverConfig,
   serverSettings,
 } from '@tideline/shared/config';
+import { z } from 'zod';
 
 const settings = {
   ...serverSettings,
   ...feedSettings,
   ...listenSettings({ http: 8080, operations: 9080 }),
+  /** Where clients find this service, where that is not what they put into Host: behind a proxy. */
+  TIDELINE_PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => /^[^?#]*$/.test(text), 'must have neither a query nor a fragment')
+    .optional(),
 };
 
 export interface FeedApiConfig extends ServerConfig {
@@ -18,6 +24,7 @@ export interface FeedApiConfig extends ServerConfig {
   httpPort: number;
   operationsPort: number;
   inboxCap: number;
+  publicUrl?: string | undefined;
 }
 
 export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
@@ -28,5 +35,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
     httpPort: given.TIDELINE_HTTP_PORT,
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
     inboxCap: given.TIDELINE_INBOX_CAP,
+    publicUrl: given.TIDELINE_PUBLIC_URL,
   };
 }

@@ -13,6 +13,7 @@ import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
 import { CursorCodec } from './feed/cursor.js';
+import { PublicLinks } from './http/public-links.js';
 import { createApi, documentDescription } from './http/routes.js';
 import { BodyStore } from './inbox/body-store.js';
 import { ListRebuilder } from './inbox/list-rebuilder.js';
@@ -68,18 +69,21 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   const cursors = new CursorCodec(await readCursorKey(database));
   await cache.start();
   const rebuilder = new ListRebuilder({ cache, database, inboxCap: config.inboxCap, metrics, logger });
-  const api = createApi({
-    database,
-    cache,
-    registers: new RegisterStore(cache, metrics),
-    tombstones: new TombstoneStore(cache, metrics),
-    bodies: new BodyStore(cache, metrics),
-    names: new NameStore(cache),
-    rebuilder,
-    cursors,
-    inboxCap: config.inboxCap,
-    metrics,
-  });
+  const api = createApi(
+    {
+      database,
+      cache,
+      registers: new RegisterStore(cache, metrics),
+      tombstones: new TombstoneStore(cache, metrics),
+      bodies: new BodyStore(cache, metrics),
+      names: new NameStore(cache),
+      rebuilder,
+      cursors,
+      inboxCap: config.inboxCap,
+      metrics,
+    },
+    new PublicLinks(config.publicUrl),
+  );
   const http = await startHttpServer({
     host: config.listenHost,
     port: config.httpPort,

@@ -1,32 +1,42 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { activityIdBytes, activityIdFromBytes, activityIdToBytes } from '@tideline/shared/activity-id';
 import { TidelineError } from '@tideline/shared/errors';
 
 /**
- * Where a page ended: the last item shown. Opaque to clients, versioned, and authenticated together with the reader
- * and the feed, so that it cannot be made up or carried to somebody else's feed.
+ * Where a page ended or began: an item shown there. Opaque to clients, versioned, and authenticated together with the
+ * reader and the feed, so that it cannot be made up or carried to somebody else's feed.
  *
- * Bytes: version, direction, id (16), HMAC-SHA-256 over all of it and what it is bound to, cut to 16.
+ * Bytes: version, way to go on, position, HMAC-SHA-256 over all of it and what it is bound to, cut to 16.
  */
 export interface Cursor {
   direction: CursorDirection;
-  id: string;
+  /** The item's key in the order of the feed, at most `positionMaxBytes`. */
+  position: Buffer;
+  /** Whether the item itself is on the page that the cursor leads to. */
+  inclusive: boolean;
 }
 
+/** older: down the page, and on to the next one; newer: back up. */
 export type CursorDirection = 'older' | 'newer';
 
 /** What a cursor is good for. */
 export interface CursorBinding {
-  /** Name of the feed, with its owner where it has one. */
+  /** Name of the feed, with its owner where it has one. All positions in it are of one kind. */
   feed: string;
   reader: string;
 }
 
-const version = 1;
-const directions: readonly CursorDirection[] = ['older', 'newer'];
+/** A user id; cursors are less than 128 characters so. */
+export const positionMaxBytes = 64;
+
+const version = 2;
+const ways = [
+  { direction: 'older', inclusive: false },
+  { direction: 'newer', inclusive: false },
+  { direction: 'older', inclusive: true },
+  { direction: 'newer', inclusive: true },
+] as const;
 const macBytes = 16;
 const headerBytes = 2;
-const totalBytes = headerBytes + activityIdBytes + macBytes;
 
 export class CursorCodec {
   readonly #key: Buffer;
@@ -35,27 +45,29 @@ export class CursorCodec {
     this.#key = key;
   }
 
-  encode({ direction, id }: Cursor, binding: CursorBinding): string {
-    const content = Buffer.concat([Buffer.of(version, directions.indexOf(direction)), activityIdToBytes(id)]);
+  encode({ direction, position, inclusive }: Cursor, binding: CursorBinding): string {
+    const way = ways.findIndex((each) => each.direction === direction && each.inclusive === inclusive);
+    const content = Buffer.concat([Buffer.of(version, way), position]);
     return Buffer.concat([content, this.#mac(content, binding)]).toString('base64url');
   }
 
   /** Throws `invalid_cursor` for whatever was not encoded here for the same reader and feed. */
   decode(text: string, binding: CursorBinding): Cursor {
     const bytes = Buffer.from(text, 'base64url');
+    const positionBytes = bytes.length - headerBytes - macBytes;
     // Decoding is lenient and would let one cursor be written in several ways.
-    if (bytes.length !== totalBytes || bytes.toString('base64url') !== text) {
+    if (positionBytes < 1 || positionBytes > positionMaxBytes || bytes.toString('base64url') !== text) {
       throw invalidCursor();
     }
-    const content = bytes.subarray(0, headerBytes + activityIdBytes);
+    const content = bytes.subarray(0, headerBytes + positionBytes);
     if (!timingSafeEqual(bytes.subarray(content.length), this.#mac(content, binding))) {
       throw invalidCursor();
     }
-    const direction = directions[content[1] ?? directions.length];
-    if (content[0] !== version || direction === undefined) {
+    const way = ways[content[1] ?? ways.length];
+    if (content[0] !== version || way === undefined) {
       throw invalidCursor();
     }
-    return { direction, id: activityIdFromBytes(content, headerBytes) };
+    return { ...way, position: content.subarray(headerBytes) };
   }
 
   #mac(content: Buffer, { feed, reader }: CursorBinding): Buffer {

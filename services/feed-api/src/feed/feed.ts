@@ -1,7 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import type { ListName } from '../inbox/list-reader.js';
 import type { Register } from '../inbox/register-store.js';
-import { authorPage, homePage } from '../storage/feed-pages.js';
+import { authorActivities, homeActivities, type Stretch } from '../storage/feed-pages.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 
 /** A feed that can be read page by page: where it is in Redis, what the rules are, and what the database says. */
@@ -16,8 +16,8 @@ export interface Feed {
   merges: boolean;
   /** Whether an activity from a list may be shown, as far as the reader's register tells. */
   shows(activity: Activity, register: Register): boolean;
-  /** The same feed from the database: `limit` activities below `before`, newest first. */
-  page(sql: SqlScope, before: string, limit: number): Promise<Activity[]>;
+  /** The same feed from the database. */
+  stretch(sql: SqlScope, stretch: Stretch): Promise<Activity[]>;
 }
 
 export function homeFeed(reader: string, merges: boolean): Feed {
@@ -30,7 +30,7 @@ export function homeFeed(reader: string, merges: boolean): Feed {
     shows: ({ actorId, to }, { unfollowed, hidden }) =>
       actorId === reader ||
       (!unfollowed.has(actorId) && !hidden.has(actorId) && (to === undefined || to.includes(reader))),
-    page: (sql, before, limit) => homePage(sql, reader, before, limit),
+    stretch: (sql, stretch) => homeActivities(sql, reader, stretch),
   };
 }
 
@@ -42,6 +42,6 @@ export function userFeed(author: string, reader: string): Feed {
     list: { kind: 'outbox', userId: author },
     merges: false,
     shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
-    page: (sql, before, limit) => authorPage(sql, author, reader, before, limit),
+    stretch: (sql, stretch) => authorActivities(sql, author, reader, stretch),
   };
 }

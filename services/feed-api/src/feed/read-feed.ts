@@ -1,12 +1,14 @@
 import type { Activity, FeedItem } from '@tideline/shared/activity';
-import { highestActivityId, lowestActivityId } from '@tideline/shared/activity-id';
+import { activityIdToBytes, lowestActivityId } from '@tideline/shared/activity-id';
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import { pullHome } from '../storage/naive-pull.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { userExists } from '../storage/user-store.js';
+import { idAboveWhich, idBelowWhich } from './activity-edge.js';
 import { type Feed, homeFeed, userFeed } from './feed.js';
 import type { FeedTools } from './feed-tools.js';
 import { readLists } from './list-pages.js';
+import { type Page, type PageRequest, type PageSource, readPage } from './page.js';
 import { presentItems } from './present-items.js';
 
 /**
@@ -15,16 +17,7 @@ import { presentItems } from './present-items.js';
  */
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
-export interface PageRequest {
-  limit: number;
-  cursor?: string | undefined;
-}
-
-export interface FeedPage {
-  items: FeedItem[];
-  /** null at the end. */
-  nextCursor: string | null;
-  hasMore: boolean;
+export interface FeedPage extends Page<FeedItem> {
   /** True where Redis was not available, so that the page came from the database alone. */
   degraded: boolean;
 }
@@ -37,7 +30,7 @@ export async function readHomeFeed(
 ): Promise<FeedPage> {
   const feed = homeFeed(reader, strategy === 'hybrid');
   const collect = strategy === 'pull' ? collectByPull : collectFromLists;
-  return readPage(tools, feed, strategy, request, collect);
+  return readFeed(tools, feed, strategy, request, collect);
 }
 
 /** What an author did in public. Throws `not_found` for a user that nobody named yet. */
@@ -47,7 +40,7 @@ export async function readUserFeed(
   reader: string,
   request: PageRequest,
 ): Promise<FeedPage> {
-  const page = await readPage(tools, userFeed(author, reader), 'hybrid', request, collectFromLists);
+  const page = await readFeed(tools, userFeed(author, reader), 'hybrid', request, collectFromLists);
   // Who has done something exists.
   if (page.items.length === 0 && !(await userExists(new SqlScope(tools.database), author))) {
     throw new TidelineError('not_found', 'There is no such user.');
@@ -63,32 +56,30 @@ interface Collected {
 /** Collects up to `wanted` activities below `before`, newest first. Fewer means that there are no more. */
 type Collect = (tools: FeedTools, sql: SqlScope, feed: Feed, before: string, wanted: number) => Promise<Collected>;
 
-async function readPage(
+async function readFeed(
   tools: FeedTools,
   feed: Feed,
   strategy: Strategy,
-  { limit, cursor }: PageRequest,
+  request: PageRequest,
   collect: Collect,
 ): Promise<FeedPage> {
   const sql = new SqlScope(tools.database);
-  const binding = { feed: feed.name, reader: feed.reader };
-  const before = cursor === undefined ? highestActivityId : tools.cursors.decode(cursor, binding).id;
-
-  // One more than is shown tells whether there are more.
-  const { activities, degraded } = await collect(tools, sql, feed, before, limit + 1);
-  const shown = activities.slice(0, limit);
-  const hasMore = activities.length > limit;
-  const items = await presentItems(tools, sql, shown);
-
-  tools.metrics.feedRead(feed.kind, strategy, sql.statements);
-  const last = shown.at(-1);
-  return {
-    items,
-    nextCursor:
-      hasMore && last !== undefined ? tools.cursors.encode({ direction: 'older', id: last.id }, binding) : null,
-    hasMore,
-    degraded,
+  let degraded = false;
+  const source: PageSource<Activity> = {
+    binding: { feed: feed.name, reader: feed.reader },
+    positionOf: ({ id }) => activityIdToBytes(id),
+    async older(edge, wanted) {
+      const collected = await collect(tools, sql, feed, idBelowWhich(edge), wanted);
+      degraded ||= collected.degraded;
+      return collected.activities;
+    },
+    // Going back is rare, and lists are read from their top: the database has the items right above the edge.
+    newer: (edge, wanted) => feed.stretch(sql, { direction: 'newer', from: idAboveWhich(edge), limit: wanted }),
   };
+  const page = await readPage(tools.cursors, source, request);
+  const items = await presentItems(tools, sql, page.items);
+  tools.metrics.feedRead(feed.kind, strategy, sql.statements);
+  return { ...page, items, degraded };
 }
 
 /** From Redis down to the floor, below it from the database: one page, one order. */
@@ -102,7 +93,7 @@ async function collectFromLists(
   const { lists, degraded } = await readListsIfPossible(tools, sql, feed, before, wanted);
   if (lists === undefined) {
     tools.metrics.cacheRead(degraded ? 'off' : 'miss');
-    return { activities: await feed.page(sql, before, wanted), degraded };
+    return { activities: await pageFromDatabase(sql, feed, before, wanted), degraded };
   }
   // At most `before`, also where a cursor is far below the floor already.
   const { activities, completeDownTo } = lists;
@@ -111,8 +102,12 @@ async function collectFromLists(
     return { activities, degraded };
   }
   tools.metrics.cacheRead('floor');
-  const deeper = await feed.page(sql, completeDownTo, wanted - activities.length);
+  const deeper = await pageFromDatabase(sql, feed, completeDownTo, wanted - activities.length);
   return { activities: [...activities, ...deeper], degraded };
+}
+
+function pageFromDatabase(sql: SqlScope, feed: Feed, before: string, limit: number): Promise<Activity[]> {
+  return feed.stretch(sql, { direction: 'older', from: before, limit });
 }
 
 async function collectByPull(

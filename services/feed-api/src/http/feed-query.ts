@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 const limitMax = 50;
 const limitDefault = 20;
+const cursorLengthMax = 128;
 
 const limitSchema = z
   .string()
@@ -16,7 +17,7 @@ export const pageQuery = z.strictObject({
   limit: limitSchema,
   cursor: z
     .string()
-    .max(256)
+    .max(cursorLengthMax)
     .optional()
     .meta({ description: 'From a page: its `nextCursor`, or one of its `paging`.' }),
 });

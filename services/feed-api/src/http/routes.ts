@@ -3,6 +3,7 @@ import type { FeedTools } from '../feed/feed-tools.js';
 import { addActivityRoutes } from './activity-routes.js';
 import { addFeedRoutes } from './feed-routes.js';
 import { addLaterRoutes } from './later-routes.js';
+import type { PublicLinks } from './public-links.js';
 
 export const documentDescription = {
   title: 'Tideline feeds',
@@ -11,9 +12,9 @@ export const documentDescription = {
 };
 
 /** All routes of feed-api, in one router: how else could it be said that a path exists but not for this method? */
-export function createApi(tools: FeedTools): Api {
+export function createApi(tools: FeedTools, links: PublicLinks): Api {
   const api = new Api();
-  addFeedRoutes(api, tools);
+  addFeedRoutes(api, tools, links);
   addActivityRoutes(api, tools);
   addLaterRoutes(api);
   return api;

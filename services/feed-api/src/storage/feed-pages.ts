@@ -4,7 +4,7 @@ import { type ActivityRow, activityColumns, activityFromRow, notHidden, visibleT
 import type { SqlScope } from './sql-scope.js';
 
 /**
- * Pages from TimescaleDB: below the floor, for missing lists, and to build lists. They walk back in time windows that
+ * Pages from TimescaleDB: below the floor, for missing lists, and to build lists. They walk in time windows that
  * double, so that a page of a busy feed touches one chunk and one of a quiet feed does not plan over all of them at
  * each step (design, section 6).
  */
@@ -13,36 +13,50 @@ const firstWindowMs = 7 * 86_400_000;
 /** After so many windows, 63 weeks in all, the last one has no lower bound. */
 const boundedWindowsMax = 6;
 
-/** Reads up to `limit` rows of one window, newest first. */
-type WindowReader<Row> = (window: TimeWindow, limit: number) => Promise<Row[]>;
+/** A part of a feed: up to `limit` of its activities from an id on, which is not among them, the nearest first. */
+export interface Stretch {
+  direction: 'older' | 'newer';
+  from: string;
+  limit: number;
+}
 
 interface TimeWindow {
-  before: string;
+  from: string;
   upper: Date;
   lower: Date;
 }
 
-async function walkBack<Row>(before: string, limit: number, read: WindowReader<Row>): Promise<Row[]> {
+/** Reads up to `limit` rows of one window, the nearest first. */
+type WindowReader<Row> = (window: TimeWindow, limit: number) => Promise<Row[]>;
+
+async function walk<Row>({ direction, from, limit }: Stretch, read: WindowReader<Row>): Promise<Row[]> {
   const rows: Row[] = [];
-  // The cursor of a first page is no time; nothing is more than the allowed skew ahead of now.
-  let upperMs = before === highestActivityId ? Date.now() + firstWindowMs : timestampOf(before);
+  // Nothing is more than the allowed skew ahead of now.
+  const newestMs = Date.now() + firstWindowMs;
+  const endMs = direction === 'older' ? 0 : newestMs;
+  // The cursor of a first page is no time.
+  let nearMs = from === highestActivityId ? newestMs : timestampOf(from);
   for (let step = 0, lengthMs = firstWindowMs; rows.length < limit; step += 1, lengthMs *= 2) {
-    const unbounded = step === boundedWindowsMax;
-    const lowerMs = unbounded ? 0 : Math.max(0, upperMs - lengthMs);
-    const window = { before, upper: new Date(upperMs), lower: new Date(lowerMs) };
+    const reachMs = step === boundedWindowsMax ? Number.POSITIVE_INFINITY : lengthMs;
+    const farMs = direction === 'older' ? Math.max(endMs, nearMs - reachMs) : Math.min(endMs, nearMs + reachMs);
+    const window = { from, lower: new Date(Math.min(nearMs, farMs)), upper: new Date(Math.max(nearMs, farMs)) };
     rows.push(...(await read(window, limit - rows.length)));
-    if (lowerMs === 0) {
+    if (farMs === endMs) {
       break;
     }
-    upperMs = lowerMs;
+    nearMs = farMs;
   }
   return rows;
 }
 
-// Windows are (lower, upper], so an activity is in one of them only.
-const inWindow = 'a.time <= $<upper> and a.time > $<lower> and a.id < $<before>';
+/** Windows meet without overlapping, so an activity is in one of them only. */
+const inWindow = {
+  older: 'a.time <= $<upper> and a.time > $<lower> and a.id < $<from>',
+  newer: 'a.time >= $<lower> and a.time < $<upper> and a.id > $<from>',
+} as const;
+const order = { older: 'desc', newer: 'asc' } as const;
 
-function homeSql(columns: string): string {
+function homeSql(columns: string, direction: Stretch['direction']): string {
   return `
     select page.*
     from (
@@ -53,66 +67,75 @@ function homeSql(columns: string): string {
     cross join lateral (
       select ${columns}
       from activities a
-      where a.actor_id = source.author_id and ${inWindow} and ${visibleToReader}
-      order by a.time desc, a.id desc
+      where a.actor_id = source.author_id and ${inWindow[direction]} and ${visibleToReader}
+      order by a.time ${order[direction]}, a.id ${order[direction]}
       limit $<limit>
     ) page
     where ${notHidden('source.author_id')}
-    order by page.id desc
+    order by page.id ${order[direction]}
     limit $<limit>`;
 }
 
-const homeActivitiesSql = homeSql(activityColumns);
-const homeIdsSql = homeSql('a.id');
+const homeActivitiesSql = {
+  older: homeSql(activityColumns, 'older'),
+  newer: homeSql(activityColumns, 'newer'),
+};
+const homeIdsSql = homeSql('a.id', 'older');
 
-/** Activities of a home feed below `before`, newest first: what the naive pull returns. */
-export async function homePage(sql: SqlScope, reader: string, before: string, limit: number): Promise<Activity[]> {
-  const rows = await walkBack(before, limit, (window, rest) =>
-    sql.any<ActivityRow>(homeActivitiesSql, { reader, ...window, limit: rest }),
+/** Activities of a home feed: what the naive pull returns. */
+export async function homeActivities(sql: SqlScope, reader: string, stretch: Stretch): Promise<Activity[]> {
+  const rows = await walk(stretch, (window, limit) =>
+    sql.any<ActivityRow>(homeActivitiesSql[stretch.direction], { reader, ...window, limit }),
   );
   return rows.map(activityFromRow);
 }
 
 /** The newest ids of a home feed, newest first. */
 export async function homeIds(sql: SqlScope, reader: string, limit: number): Promise<string[]> {
-  const rows = await walkBack(highestActivityId, limit, (window, rest) =>
+  const rows = await walk(newest(limit), (window, rest) =>
     sql.any<{ id: string }>(homeIdsSql, { reader, ...window, limit: rest }),
   );
   return rows.map(({ id }) => id);
 }
 
-function authorSql(columns: string, condition: string): string {
+function authorSql(columns: string, condition: string, direction: Stretch['direction']): string {
   return `
     select ${columns}
     from activities a
-    where a.actor_id = $<author> and a.audience is null and ${inWindow}
+    where a.actor_id = $<author> and a.audience is null and ${inWindow[direction]}
       and not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)
       and ${condition}
-    order by a.time desc, a.id desc
+    order by a.time ${order[direction]}, a.id ${order[direction]}
     limit $<limit>`;
 }
 
-const authorActivitiesSql = authorSql(activityColumns, notHidden('$<author>'));
-const authorIdsSql = authorSql('a.id', 'true');
+const authorActivitiesSql = {
+  older: authorSql(activityColumns, notHidden('$<author>'), 'older'),
+  newer: authorSql(activityColumns, notHidden('$<author>'), 'newer'),
+};
+const authorIdsSql = authorSql('a.id', 'true', 'older');
 
-/** Public activities of an author below `before` that the reader may see, newest first. */
-export async function authorPage(
+/** Public activities of an author that the reader may see. */
+export async function authorActivities(
   sql: SqlScope,
   author: string,
   reader: string,
-  before: string,
-  limit: number,
+  stretch: Stretch,
 ): Promise<Activity[]> {
-  const rows = await walkBack(before, limit, (window, rest) =>
-    sql.any<ActivityRow>(authorActivitiesSql, { author, reader, ...window, limit: rest }),
+  const rows = await walk(stretch, (window, limit) =>
+    sql.any<ActivityRow>(authorActivitiesSql[stretch.direction], { author, reader, ...window, limit }),
   );
   return rows.map(activityFromRow);
 }
 
 /** The newest ids that an author did in public, newest first. */
 export async function authorIds(sql: SqlScope, author: string, limit: number): Promise<string[]> {
-  const rows = await walkBack(highestActivityId, limit, (window, rest) =>
+  const rows = await walk(newest(limit), (window, rest) =>
     sql.any<{ id: string }>(authorIdsSql, { author, ...window, limit: rest }),
   );
   return rows.map(({ id }) => id);
+}
+
+function newest(limit: number): Stretch {
+  return { direction: 'older', from: highestActivityId, limit };
 }
