@@ -28,12 +28,15 @@ export type ErrorCode =
 interface ErrorOptionsWithDetails {
   cause?: unknown;
   details?: unknown;
+  /** After so many seconds the same call is worth another try; whole seconds, at least 1. */
+  retryAfterS?: number;
 }
 
 export class TidelineError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly details: unknown;
+  readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptionsWithDetails & { retryable?: boolean } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -41,6 +44,7 @@ export class TidelineError extends Error {
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.details = options.details;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 

@@ -11,10 +11,10 @@ const statuses: Record<ErrorCode, number> = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
-  payload_too_large: 413,
-  unsupported_media_type: 415,
   timeout: 408,
   conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
   idempotency_mismatch: 422,
   over_quota: 429,
   not_implemented: 501,
@@ -30,7 +30,9 @@ export function statusOf(code: ErrorCode): number {
   return statuses[code];
 }
 
-const retryAfterS = 1;
+/** These are worth another try, after a second unless the error knows better. */
+const retryStatuses: ReadonlySet<number> = new Set([409, 429, 503]);
+const retryAfterDefaultS = 1;
 
 export function errorResponse(logger: Logger): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
@@ -51,8 +53,8 @@ function send(response: Response, error: TidelineError | undefined): void {
   if (status === 401) {
     response.set('WWW-Authenticate', 'X-App-Key');
   }
-  if (status === 503) {
-    response.set('Retry-After', String(retryAfterS));
+  if (retryStatuses.has(status)) {
+    response.set('Retry-After', String(error.retryAfterS ?? retryAfterDefaultS));
   }
   const { code, message, details } = error;
   response.status(status).json({ error: { code, message, ...(details === undefined ? {} : { details }) } });
