@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { type ActivityRecord, decodeRecord, encodeRecord, logKeyOf } from './activity-record.js';
+
+const id = '018c2b1c-0000-7000-8000-000000000001';
+const envelope = {
+  v: 1,
+  id,
+  actorId: 'anna',
+  callerId: 'test',
+  requestId: 'r1',
+  acceptedAt: 1_700_000_000_000,
+} as const;
+
+const content: ActivityRecord = {
+  ...envelope,
+  kind: 'content',
+  verb: 'like',
+  objectType: 'photo',
+  objectId: 'p1',
+  objectTitle: 'A photo',
+  targetType: 'album',
+  targetId: 'a1',
+  targetTitle: 'An album',
+  objectOwnerId: 'ben',
+  to: ['ben', 'carol'],
+  metadata: { stars: 3, nested: { deep: [true, null] } },
+  foreignId: 'like-1',
+};
+const follow: ActivityRecord = { ...envelope, kind: 'follow', verb: 'unfollow', objectType: 'user', objectId: 'ben' };
+const removal: ActivityRecord = {
+  ...envelope,
+  kind: 'delete',
+  verb: 'delete',
+  objectType: 'activity',
+  objectId: id,
+  authorId: 'ben',
+};
+const user: ActivityRecord = {
+  ...envelope,
+  kind: 'user',
+  verb: 'update',
+  objectType: 'user',
+  objectId: 'ben',
+  name: 'Ben',
+  avatar: 'https://example.org/ben.png',
+};
+const object: ActivityRecord = {
+  ...envelope,
+  kind: 'object',
+  verb: 'update',
+  objectType: 'photo',
+  objectId: 'p:1',
+  title: 'A photo',
+  ownerId: 'ben',
+  url: 'https://example.org/p1',
+  metadata: { width: 3 },
+};
+
+test.each([content, follow, removal, user, object])('a record of kind $kind is read as it was written', (record) => {
+  expect(decodeRecord(encodeRecord(record))).toEqual(record);
+  const awaited: ActivityRecord = { ...record, awaited: true };
+  expect(decodeRecord(encodeRecord(awaited))).toEqual(awaited);
+});
+
+test('the key of a record is the author whose audience it concerns; of an object its type and id', () => {
+  expect([content, follow, removal, user, object].map(logKeyOf)).toEqual(['anna', 'ben', 'ben', 'ben', 'photo:p:1']);
+});
+
+test.each([
+  ['an object without a type', { ...object, objectType: '' }],
+  ['an object that is not updated', { ...object, verb: 'delete' }],
+  ['an object whose owner is no user', { ...object, ownerId: 'no user' }],
+  ['awaited by nobody', { ...follow, awaited: false }],
+  ['a kind that nobody knows', { ...object, kind: 'mystery' }],
+])('a record is refused: %s', (_what, record) => {
+  expect(() => decodeRecord(Buffer.from(JSON.stringify(record)))).toThrow();
+});
