@@ -1,14 +1,19 @@
 import { durationBuckets } from '@tideline/shared/metrics';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
+const deadLetterStages = ['decode', 'apply'] as const;
+export type DeadLetterStage = (typeof deadLetterStages)[number];
+
 export interface FanoutMetrics {
   /** Runs a stage of a batch and notes how long it took. */
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
   batchTaken(records: number): void;
+  /** Contents of a committed batch: those new to the database, and those that it had already. */
+  persisted(fresh: number, known: number): void;
   delivered(addressed: number, inserted: number): void;
   /** When the delivered contents were accepted, in Unix milliseconds. */
   contentsDelivered(acceptedAt: readonly number[]): void;
-  deadLettered(stage: string): void;
+  deadLettered(stage: DeadLetterStage): void;
   batchRetried(code: string): void;
   partitionTaken(): void;
   thresholdCrossed(to: 'push' | 'pull'): void;
@@ -29,6 +34,12 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     name: 'tideline_batch_records',
     help: 'Records of a batch',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+    registers,
+  });
+  const persisted = new Counter({
+    name: 'tideline_activities_persisted_total',
+    help: 'Activities of committed batches: new, and known to the database already',
+    labelNames: ['outcome'],
     registers,
   });
   const deliveries = new Counter({
@@ -72,6 +83,20 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     labelNames: ['partition'],
     registers,
   });
+  // Prometheus counts from the first value that it sees: were that the first event, the event would not be seen.
+  for (const stage of deadLetterStages) {
+    deadLetters.inc({ stage }, 0);
+  }
+  const countPersisted = (fresh: number, known: number) => {
+    persisted.inc({ outcome: 'new' }, fresh);
+    persisted.inc({ outcome: 'known' }, known);
+  };
+  const countDelivered = (addressed: number, inserted: number) => {
+    deliveries.inc({ outcome: 'addressed' }, addressed);
+    deliveries.inc({ outcome: 'inserted' }, inserted);
+  };
+  countPersisted(0, 0);
+  countDelivered(0, 0);
   return {
     async timed(stage, work) {
       const end = stageDuration.startTimer({ stage });
@@ -82,10 +107,8 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
       }
     },
     batchTaken: (records) => batchSize.observe(records),
-    delivered: (addressed, inserted) => {
-      deliveries.inc({ outcome: 'addressed' }, addressed);
-      deliveries.inc({ outcome: 'inserted' }, inserted);
-    },
+    persisted: countPersisted,
+    delivered: countDelivered,
     contentsDelivered: (acceptedAt) => {
       const now = Date.now();
       for (const at of acceptedAt) {

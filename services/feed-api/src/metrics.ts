@@ -1,13 +1,15 @@
 import { durationBuckets } from '@tideline/shared/metrics';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** hit: from Redis alone. floor: began in Redis and went on in SQL. miss, building: not there yet. off: no Redis. */
-export type CacheOutcome = 'hit' | 'floor' | 'miss' | 'off';
+/** hit: from Redis alone. floor: began in Redis and went on in SQL. miss: not there yet. off: no Redis. */
+export type CacheOutcome = (typeof cacheOutcomes)[number];
+const cacheOutcomes = ['hit', 'floor', 'miss', 'off'] as const;
+const bodySources = ['process', 'redis', 'sql'] as const;
 
 export interface FeedApiMetrics {
   feedRead(feed: string, strategy: string, sqlStatements: number): void;
   cacheRead(outcome: CacheOutcome): void;
-  bodiesRead(source: 'process' | 'redis' | 'sql', count: number): void;
+  bodiesRead(source: (typeof bodySources)[number], count: number): void;
   registerLoaded(): void;
   tombstonesLoaded(): void;
   listRebuilt(kind: string, outcome: 'ready' | 'refused' | 'failed', seconds: number): void;
@@ -47,6 +49,13 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
     buckets: durationBuckets,
     registers,
   });
+  // Prometheus counts from the first value that it sees: were that the first event, the event would not be seen.
+  for (const outcome of cacheOutcomes) {
+    cacheReads.inc({ outcome }, 0);
+  }
+  for (const source of bodySources) {
+    bodies.inc({ source }, 0);
+  }
   return {
     feedRead: (feed, strategy, sqlStatements) => statements.observe({ feed, strategy }, sqlStatements),
     cacheRead: (outcome) => cacheReads.inc({ outcome }),

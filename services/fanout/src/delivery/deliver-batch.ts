@@ -19,6 +19,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   const persisted = await metrics.timed('persist', () =>
     persistBatch(delivery.database, delivery.hold, batch, delivery.knownUsers),
   );
+  metrics.persisted(batch.contents.length - persisted.knownIds.size, persisted.knownIds.size);
   for (const userId of usersNamedBy(batch)) {
     delivery.knownUsers.set(userId, true);
   }

@@ -9,7 +9,7 @@ import { deliverBatch } from '../delivery/deliver-batch.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PartitionOwner } from '../delivery/partition-owner.js';
 import type { LoggedRecord } from '../delivery/record-batch.js';
-import type { FanoutMetrics } from '../metrics.js';
+import type { DeadLetterStage, FanoutMetrics } from '../metrics.js';
 import type { DeadLetters } from './dead-letters.js';
 
 const { KafkaJSError } = kafkajs;
@@ -125,7 +125,7 @@ async function deadLetter(
   partition: number,
   message: KafkaMessage,
   error: unknown,
-  stage: 'decode' | 'apply',
+  stage: DeadLetterStage,
   lease: BatchLease,
 ): Promise<BatchOutcome> {
   const requestId = message.headers?.[recordHeaders.requestId]?.toString();
