@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# The root file system that Postgres and Redis run in: they are Debian trixie's, whatever release the machine has.
+# The root file system that Postgres, Redis and the tests' Prometheus run in: they are Debian trixie's, whatever release the
+# machine has.
 
 debian_suite=trixie
-debian_packages=postgresql-17,postgresql-17-timescaledb,redis-server
+debian_packages=postgresql-17,postgresql-17-timescaledb,redis-server,prometheus
 # postgresql-common would create and start a cluster when it is installed. mmdebstrap itself keeps services from starting.
 # shellcheck disable=SC2016 # $1 is the hook's: the new root
 debian_recipe=(
@@ -15,11 +16,14 @@ debian_recipe=(
 
 debian_root() { printf '%s/debian-%s\n' "$cache_dir" "$(printf '%s\n' "$debian_suite" "${debian_recipe[@]}" | fingerprint)"; }
 
+# root_user_id USER: the numeric uid:gid of a user of the Debian root file system; the machine's own user may be another.
+root_user_id() { awk -F: -v user="$1" '$1 == user { print $3 ":" $4 }' "$(debian_root)/etc/passwd"; }
+
 make_debian_root() {
   local root=$1 log=$1.log mirror started=$SECONDS
   install_mmdebstrap
   mirror=$(debian_mirror)
-  say "Debian $debian_suite with PostgreSQL 17, TimescaleDB and Redis: downloading and unpacking 500 MB, typically 20 to 60 s"
+  say "Debian $debian_suite with PostgreSQL 17, TimescaleDB, Redis and Prometheus: downloading and unpacking 700 MB, typically 20 to 60 s"
   mmdebstrap "${debian_recipe[@]}" "$debian_suite" "$root" "$mirror" >"$log" 2>&1 \
     || fail_with_log "$log" "mmdebstrap could not make the Debian $debian_suite root file system"
   rm "$log"

@@ -54,6 +54,3 @@ single_user() { in_new_cluster postgres --single -D /data "${postgres_settings[@
 in_new_cluster() {
   "${isolation[@]}" "$native_dir/in-debian-root.sh" "$(debian_root)" "$instance_dir/data/postgres.new" postgres "$@"
 }
-
-# root_user_id USER: the numeric uid:gid of a user of the Debian root file system; the machine's own user may be another.
-root_user_id() { awk -F: -v user="$1" '$1 == user { print $3 ":" $4 }' "$(debian_root)/etc/passwd"; }

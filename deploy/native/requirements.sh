@@ -18,7 +18,7 @@ check_requirements() {
     require_java
     [ -e "$(kafka_jars)" ] || require_command mvn maven
   fi
-  if [[ $wanted == *' postgres '* || $wanted == *' redis '* ]]; then
+  if [[ $wanted == *' postgres '* || $wanted == *' redis '* || $wanted == *' prometheus '* ]]; then
     [ -e "$(debian_root)" ] || require_debian
   fi
   [ ${#missing[@]} -eq 0 ] || refuse "${missing[@]}"
