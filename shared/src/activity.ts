@@ -25,9 +25,9 @@ export const activityIdSchema = z.string().refine(isActivityId, 'is not an activ
 
 export const verbSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'must match ^[a-z][a-z0-9_-]{0,31}$');
 
-const textSchema = z.string().max(activityLimits.textLengthMax);
-const typeSchema = z.string().min(1).max(64);
-const referenceSchema = z.string().min(1).max(256);
+export const textSchema = z.string().max(activityLimits.textLengthMax);
+export const typeSchema = z.string().min(1).max(64);
+export const referenceSchema = z.string().min(1).max(256);
 const metadataSchema = z.record(z.string(), z.unknown());
 
 /** Unix milliseconds from milliseconds or ISO 8601 with an offset or Z. */
@@ -36,11 +36,17 @@ export const timestampSchema = z
   .refine((ms) => ms >= activityLimits.timestampMin, 'must not be before 2000')
   .refine((ms) => ms <= Date.now() + activityLimits.futureSkewMaxMs, 'must not be in the future');
 
+/** A verb that feeds show: reserved ones have routes of their own. */
+export const contentVerbSchema = verbSchema.refine(
+  (verb) => !reserved.has(verb),
+  'is reserved: it has a route of its own',
+);
+
 /** An activity as a producer posts it. */
 export const activityInputSchema = z
   .strictObject({
     actorId: userIdSchema.optional(),
-    verb: verbSchema.refine((verb) => !reserved.has(verb), 'is reserved: it has a route of its own'),
+    verb: contentVerbSchema,
     objectType: typeSchema,
     objectId: referenceSchema,
     objectTitle: textSchema.optional(),

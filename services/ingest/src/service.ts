@@ -8,7 +8,7 @@ import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry, httpMetrics } from '@tideline/shared/metrics';
-import { readObjects } from '@tideline/shared/objects';
+import { findObject, readObjects } from '@tideline/shared/objects';
 import { startOperationsServer } from '@tideline/shared/operations-server';
 import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
@@ -93,6 +93,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       metrics,
       mintId: activityIdMinter(),
       readObjects: (references) => readObjects({ cache, database }, references),
+      findObject: (id) => findObject({ cache, database }, id),
       logger,
     });
     const http = await startHttpServer({

@@ -16,6 +16,9 @@ export function documentRoutes(api: Api, description: DocumentDescription): Rout
       response.type('application/json').send(text);
     });
   }
+  router.get('/', (_request, response) => {
+    response.redirect(302, '/docs/');
+  });
   router.get('/docs', (_request, response) => {
     response.redirect(308, '/docs/');
   });
@@ -29,7 +32,8 @@ export function documentRoutes(api: Api, description: DocumentDescription): Rout
   return router;
 }
 
-const assets = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const require = createRequire(import.meta.url);
+const assets = dirname(require.resolve('swagger-ui-dist/package.json'));
 const assetsMaxAgeMs = 3_600_000;
 
 /** The pages load nothing from elsewhere and run no script but their own; their icons are data URLs. */

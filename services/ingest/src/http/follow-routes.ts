@@ -1,8 +1,8 @@
 import { activityLimits, userIdSchema } from '@tideline/shared/activity';
+import type { Database } from '@tideline/shared/database';
 import { invalidRequest, TidelineError } from '@tideline/shared/errors';
 import type { Api } from '@tideline/shared/http/api';
 import { callingUser, type Principal } from '@tideline/shared/http/authenticate';
-import type { Request } from 'express';
 import { z } from 'zod';
 import type { CorrectionTools } from '../corrections/correct.js';
 import { type Follow, type FollowTools, follow, unfollow } from '../follows/change-follows.js';
@@ -38,11 +38,8 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
       errors: ['not_found', 'outcome_unknown'],
     },
     async ({ principal, params, request }) => {
-      const wanted = followOf(request, principal, params.userId);
-      // A service may name users that do not exist yet: they are made by naming them.
-      if (principal.kind === 'user' && !(await isKnownUser(tools.database, wanted.followeeId))) {
-        throw new TidelineError('not_found', 'There is no such user.');
-      }
+      const wanted = wantedFollow(callingUser(request, principal), params.userId);
+      await requireKnown(tools.database, principal, wanted.followeeId);
       await follow(tools, callerOf(request, principal), [wanted]);
       return { status: 202, body: { following: true } };
     },
@@ -62,7 +59,7 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
       errors: ['outcome_unknown'],
     },
     async ({ principal, params, request }) => {
-      await unfollow(tools, callerOf(request, principal), followOf(request, principal, params.userId));
+      await unfollow(tools, callerOf(request, principal), wantedFollow(callingUser(request, principal), params.userId));
       return { status: 202, body: { following: false } };
     },
   );
@@ -86,10 +83,17 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
   );
 }
 
-function followOf(request: Request, principal: Principal, followeeId: string): Follow {
-  const followerId = callingUser(request, principal);
+/** Throws `invalid_request` where the two are one. */
+export function wantedFollow(followerId: string, followeeId: string): Follow {
   if (followerId === followeeId) {
     throw invalidRequest('Nobody can follow themselves.');
   }
   return { followerId, followeeId };
+}
+
+/** A service may name users that do not exist yet: they are made by naming them. Anybody else gets `not_found`. */
+export async function requireKnown(database: Database, principal: Principal, userId: string): Promise<void> {
+  if (principal.kind === 'user' && !(await isKnownUser(database, userId))) {
+    throw new TidelineError('not_found', 'There is no such user.');
+  }
 }

@@ -1,11 +1,15 @@
 import { Api } from '@tideline/shared/http/api';
 import { addActivityRoutes } from './activity-routes.js';
+import { addCompatRoutes } from './compat-routes.js';
 import { addFollowRoutes } from './follow-routes.js';
+import { addObjectRoutes } from './object-routes.js';
 import { addUserRoutes } from './user-routes.js';
 
 type RouteTools = Parameters<typeof addActivityRoutes>[1] &
   Parameters<typeof addFollowRoutes>[1] &
-  Parameters<typeof addUserRoutes>[1];
+  Parameters<typeof addUserRoutes>[1] &
+  Parameters<typeof addObjectRoutes>[1] &
+  Parameters<typeof addCompatRoutes>[1];
 
 export const documentDescription = {
   title: 'Tideline ingest',
@@ -19,6 +23,8 @@ export function createApi(tools: RouteTools): Api {
   addActivityRoutes(api, tools);
   addFollowRoutes(api, tools);
   addUserRoutes(api, tools);
+  addObjectRoutes(api, tools);
+  addCompatRoutes(api, tools);
   for (const relation of ['mutes', 'blocks']) {
     const path = `/v1/${relation}/{userId}`;
     api.addLater({ method: 'put', path, tag: 'Mutes and blocks', summary: `Adding to ${relation}` });

@@ -83,6 +83,9 @@ async function ownerFromNowOn(
     database.oneOrNone<{ ownerId: string | null }>(prepared('current-owner', currentOwnerSql, [type, id])),
   );
   if (current === null) {
+    if (!isService && ownerId !== undefined && ownerId !== userId) {
+      throw new TidelineError('forbidden', 'Only a service may give a new object to somebody else.');
+    }
     return ownerId ?? userId ?? null;
   }
   if (!isService && current.ownerId !== userId) {
