@@ -19,6 +19,7 @@ import { BodyStore } from './inbox/body-store.js';
 import { ListRebuilder } from './inbox/list-rebuilder.js';
 import { NameStore } from './inbox/name-store.js';
 import { RegisterStore } from './inbox/register-store.js';
+import { TitleStore } from './inbox/title-store.js';
 import { TombstoneStore } from './inbox/tombstone-store.js';
 import { feedApiMetrics } from './metrics.js';
 import { readCursorKey } from './storage/cursor-key.js';
@@ -77,6 +78,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
       tombstones: new TombstoneStore(cache, metrics),
       bodies: new BodyStore(cache, metrics),
       names: new NameStore(cache),
+      titles: new TitleStore(cache),
       rebuilder,
       cursors,
       inboxCap: config.inboxCap,

@@ -4,6 +4,7 @@ import type { BodyStore } from '../inbox/body-store.js';
 import type { ListRebuilder } from '../inbox/list-rebuilder.js';
 import type { NameStore } from '../inbox/name-store.js';
 import type { RegisterStore } from '../inbox/register-store.js';
+import type { TitleStore } from '../inbox/title-store.js';
 import type { TombstoneStore } from '../inbox/tombstone-store.js';
 import type { FeedApiMetrics } from '../metrics.js';
 import type { CursorCodec } from './cursor.js';
@@ -16,6 +17,7 @@ export interface FeedTools {
   tombstones: TombstoneStore;
   bodies: BodyStore;
   names: NameStore;
+  titles: TitleStore;
   rebuilder: ListRebuilder;
   cursors: CursorCodec;
   inboxCap: number;

@@ -1,6 +1,6 @@
 import type { Activity, FeedItem } from '@tideline/shared/activity';
 import { activityIdToBytes, lowestActivityId } from '@tideline/shared/activity-id';
-import { isTidelineError, TidelineError } from '@tideline/shared/errors';
+import { isTidelineError } from '@tideline/shared/errors';
 import { pullHome } from '../storage/naive-pull.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { userExists } from '../storage/user-store.js';
@@ -10,6 +10,7 @@ import type { FeedTools } from './feed-tools.js';
 import { readLists } from './list-pages.js';
 import { type Page, type PageRequest, type PageSource, readPage } from './page.js';
 import { presentItems } from './present-items.js';
+import { noSuchUser } from './read-users.js';
 
 /**
  * hybrid: lists of pushed authors merged with those of pulled ones. push: without the pulled ones, as far down as the
@@ -43,7 +44,7 @@ export async function readUserFeed(
   const page = await readFeed(tools, userFeed(author, reader), 'hybrid', request, collectFromLists);
   // Who has done something exists.
   if (page.items.length === 0 && !(await userExists(new SqlScope(tools.database), author))) {
-    throw new TidelineError('not_found', 'There is no such user.');
+    throw noSuchUser();
   }
   return page;
 }

@@ -4,6 +4,7 @@ import { addActivityRoutes } from './activity-routes.js';
 import { addFeedRoutes } from './feed-routes.js';
 import { addLaterRoutes } from './later-routes.js';
 import type { PublicLinks } from './public-links.js';
+import { addUserRoutes } from './user-routes.js';
 
 export const documentDescription = {
   title: 'Tideline feeds',
@@ -15,6 +16,7 @@ export const documentDescription = {
 export function createApi(tools: FeedTools, links: PublicLinks): Api {
   const api = new Api();
   addFeedRoutes(api, tools, links);
+  addUserRoutes(api, tools, links);
   addActivityRoutes(api, tools);
   addLaterRoutes(api);
   return api;

@@ -1,42 +1,24 @@
 import type { Cache } from '@tideline/shared/cache';
 import { isTidelineError } from '@tideline/shared/errors';
 import { cacheUserName, decodeUserName, type UserName } from '@tideline/shared/user-names';
-import { LRUCache } from 'lru-cache';
 import type { SqlScope } from '../storage/sql-scope.js';
 import { readUserNames } from '../storage/user-store.js';
+import { CurrentValues } from './current-values.js';
 
 const namesMax = 50_000;
-/** How old a shown name may be. */
-const nameTtlMs = 5_000;
 
 /** Current names of users: for 5 s in this process, behind that in Redis, behind that in the database. */
 export class NameStore {
   readonly #cache: Cache;
-  readonly #known = new LRUCache<string, UserName>({ max: namesMax, ttl: nameTtlMs });
+  readonly #known = new CurrentValues<UserName>(namesMax);
 
   constructor(cache: Cache) {
     this.#cache = cache;
   }
 
   /** A name for each of these users; one that nobody described is called by its id. */
-  async read(sql: SqlScope, userIds: ReadonlySet<string>): Promise<Map<string, UserName>> {
-    const names = new Map<string, UserName>();
-    const unknown: string[] = [];
-    for (const userId of userIds) {
-      const name = this.#known.get(userId);
-      if (name === undefined) {
-        unknown.push(userId);
-      } else {
-        names.set(userId, name);
-      }
-    }
-    if (unknown.length > 0) {
-      for (const [userId, name] of await this.#readBehind(sql, unknown)) {
-        names.set(userId, name);
-        this.#known.set(userId, name);
-      }
-    }
-    return names;
+  read(sql: SqlScope, userIds: Iterable<string>): Promise<Map<string, UserName>> {
+    return this.#known.read(userIds, (unknown) => this.#readBehind(sql, unknown));
   }
 
   async #readBehind(sql: SqlScope, userIds: readonly string[]): Promise<Map<string, UserName>> {

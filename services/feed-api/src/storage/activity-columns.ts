@@ -30,3 +30,9 @@ export function notHidden(authorId: string): string {
       (r.user_id = $<reader> and r.other_id = ${authorId})
       or (r.user_id = ${authorId} and r.other_id = $<reader> and r.kind = 'block')))`;
 }
+
+/** The other way round: the users that are hidden from the reader. */
+export const hiddenUsersSql = `
+  select other_id from relations where user_id = $<reader> and active
+  union
+  select user_id from relations where other_id = $<reader> and active and kind = 'block'`;

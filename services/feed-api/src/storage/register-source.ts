@@ -1,4 +1,5 @@
 import type { TombstoneEntry } from '@tideline/shared/registers';
+import { hiddenUsersSql } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
 
 /** An author that a reader follows and whose outbox it merges (I7). */
@@ -20,10 +21,7 @@ export interface RegisterContent {
 const registerSql = `
   select
     array(select followee_id from follows where follower_id = $<reader> and not active) as unfollowed,
-    array(
-      select other_id from relations where user_id = $<reader> and active
-      union
-      select user_id from relations where other_id = $<reader> and active and kind = 'block') as hidden,
+    array(${hiddenUsersSql}) as hidden,
     (
       select coalesce(json_agg(json_build_object(
         'authorId', a.author_id, 'watermark', case when a.mode = 'push' then a.watermark end)), '[]')
