@@ -1,22 +1,10 @@
 import { resolve } from 'node:path';
-import { TidelineError } from '@tideline/shared/errors';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { importGit } from '../import/import-git.js';
 import { importNdjson } from '../import/import-ndjson.js';
-import { activityLookUp, type ImportTarget } from '../import/import-target.js';
-import { ingestClient } from '../import/ingest-client.js';
-import { inCheckout } from '../servers/checkout.js';
-import { listenForStop } from './stop-requests.js';
+import { addTargetOptions, demoKey, type TargetOptions, targetOf } from './target-options.js';
 
-const demoKey = 'demo-producer';
 const demoUser = '1';
-
-interface TargetOptions {
-  url: string;
-  feedApi: string;
-  key: string;
-  again: boolean;
-}
 
 interface GitOptions extends TargetOptions {
   name?: string;
@@ -56,7 +44,7 @@ export function addImportCommand(program: Command): void {
       followers: followers === false ? [] : followers.split(','),
       again: options.again,
     };
-    await run(options, (target) => importGit(source, target));
+    await importGit(source, targetOf(options));
     if (options.key === demoKey && source.followers.includes(demoUser)) {
       console.log(`\nIvan's home feed shows it:\n  curl -sS -H 'X-App-Key: abc123' ${options.feedApi}/v1/feeds/home`);
     }
@@ -75,45 +63,11 @@ export function addImportCommand(program: Command): void {
     );
   addTargetOptions(ndjson).action(async (path: string, options: NdjsonOptions) => {
     const source = { path: fromCaller(path), allowRepeats: options.allowRepeats, again: options.again };
-    await run(options, (target) => importNdjson(source, target));
+    await importNdjson(source, targetOf(options));
   });
-}
-
-function addTargetOptions(command: Command): Command {
-  return command
-    .addOption(new Option('--url <url>', 'ingest').default('http://127.0.0.1:8081').argParser(httpUrl))
-    .addOption(new Option('--feed-api <url>', 'feed-api').default('http://127.0.0.1:8080').argParser(httpUrl))
-    .option('--key <key>', "a service's key", demoKey)
-    .option('--again', 'post everything, whatever was posted before; what is there stays as it is', false);
-}
-
-function httpUrl(text: string): string {
-  if (!URL.canParse(text) || !/^https?:/i.test(text)) {
-    throw new TidelineError('configuration', `"${text}" is no http or https URL.`);
-  }
-  return text.replace(/\/+$/, '');
 }
 
 /** npm runs scripts in the checkout and says in INIT_CWD where the caller is. */
 function fromCaller(path: string): string {
   return resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
-}
-
-async function run(options: TargetOptions, work: (target: ImportTarget) => Promise<void>): Promise<void> {
-  const requests = listenForStop();
-  requests.stop.addEventListener('abort', () => console.error('Stopping after what is under way …'));
-  requests.kill.addEventListener('abort', () => process.exit(130));
-  await work({
-    ingest: ingestClient({
-      url: options.url,
-      key: options.key,
-      signal: requests.stop,
-      onRetry: (reason) => console.error(`${options.url} cannot take it now, trying again: ${reason}`),
-    }),
-    ingestUrl: options.url,
-    hasActivity: activityLookUp(options.feedApi, options.key),
-    stateFolder: inCheckout('.tideline/import'),
-    signal: requests.stop,
-    report: (line) => console.log(line),
-  });
 }

@@ -1,6 +1,7 @@
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import { Command, CommanderError } from 'commander';
 import { addImportCommand } from './import-command.js';
+import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
 
 /** 0: done. 1: failed. 2: wrong usage or a wrong setting; nothing was done. 130: stopped by Ctrl-C. */
@@ -12,6 +13,7 @@ const program = new Command('tideline')
   .exitOverride();
 addSetUpCommand(program);
 addImportCommand(program);
+addSeedCommand(program);
 
 try {
   await program.parseAsync();
