@@ -44,7 +44,7 @@ export async function startPrometheus(ports: Record<string, number>): Promise<Pr
   const port = await freePort();
   const config = configFor(ports);
   const started = container ? await startContainer(port, config) : await startNative(port, config);
-  return { ...started, query: (expr) => query(port, expr) };
+  return typeof started === 'string' ? started : { ...started, query: (expr) => query(port, expr) };
 }
 
 function configFor(ports: Record<string, number>): string {
@@ -82,8 +82,8 @@ async function startContainer(port: number, config: string): Promise<Started> {
   };
 }
 
-/** Debian's binary, in the root file system of the native stack. */
-async function startNative(port: number, config: string): Promise<Started> {
+/** Debian's binary, in the root file system of the native stack. Returns what that misses on this machine, if anything. */
+async function startNative(port: number, config: string): Promise<Started | string> {
   const folder = await mkdtemp(join(tmpdir(), 'tideline-prometheus-'));
   await writeFile(join(folder, 'prometheus.yml'), config);
   const child = spawn(
@@ -103,7 +103,11 @@ async function startNative(port: number, config: string): Promise<Started> {
     await waitUntil('Prometheus is ready', () => isReady(port, child), startTimeoutMs);
   } catch (error) {
     await stop();
-    throw new Error(`Prometheus did not start: ${output.join('')}`, { cause: error });
+    const said = output.join('');
+    if (said.includes('the native stack cannot start here')) {
+      return said;
+    }
+    throw new Error(`Prometheus did not start: ${said}`, { cause: error });
   }
   return {
     async checkConfig(path) {

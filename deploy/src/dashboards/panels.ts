@@ -69,7 +69,7 @@ const seriesHeight = 8;
 /** A quantile or an average of nothing is no number. */
 const idleMapping: ValueMapping = {
   type: MappingType.SpecialValue,
-  options: { match: SpecialValueMatch.NullAndNan, result: { text: 'idle', color: 'text', index: 0 } },
+  options: { match: SpecialValueMatch.NullAndNan, result: { text: 'idle', color: '#808080', index: 0 } },
 };
 
 /** One number that says by its colour whether it is all right. */
