@@ -9,6 +9,7 @@ import {
   highestActivityId,
   isActivityId,
   lowestActivityId,
+  seededIdMinter,
   timestampOf,
 } from './activity-id.js';
 
@@ -53,6 +54,16 @@ test('more ids in a millisecond than can be counted are still unique', () => {
   const mint = activityIdMinter();
   const ids = Array.from({ length: 10_000 }, () => mint(1_700_000_000_000));
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('a seed gives the same ids again, in the same order, and another seed gives others', () => {
+  const timestamps = [1_700_000_000_000, 1_700_000_000_000, 1_600_000_000_000, 1_700_000_000_000];
+  const idsOf = (seed: string) => timestamps.map(seededIdMinter(Buffer.from(seed)));
+  expect(idsOf('a')).toEqual(idsOf('a'));
+  expect(new Set([...idsOf('a'), ...idsOf('b')]).size).toBe(8);
+  expect(idsOf('a').map(timestampOf)).toEqual(timestamps);
+  const [first = '', second = ''] = idsOf('a');
+  expect(first < second).toBe(true);
 });
 
 test('the id of a foreign id is the same everywhere and for ever', () => {

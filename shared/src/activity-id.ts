@@ -24,11 +24,26 @@ export function isActivityId(text: string): boolean {
  * after the other ascend, so that the items of one request keep their order.
  */
 export function activityIdMinter(): (timestamp: number) => string {
+  return minter((bytes) => randomFillSync(bytes, timeBytes));
+}
+
+/** The same, except that minters with the same seed give the same ids for the same timestamps, in the same order. */
+export function seededIdMinter(seed: Buffer): (timestamp: number) => string {
+  let count = 0;
+  return minter((bytes) => {
+    count += 1;
+    const hash = createHash('sha256').update(seed).update(String(count)).digest();
+    hash.copy(bytes, timeBytes, 0, activityIdBytes - timeBytes);
+  });
+}
+
+/** `fill` makes all of an id but its time. */
+function minter(fill: (bytes: Buffer) => void): (timestamp: number) => string {
   let lastTimestamp = -1;
   let sequence = 0;
   const bytes = Buffer.alloc(activityIdBytes);
   return (timestamp) => {
-    randomFillSync(bytes, timeBytes);
+    fill(bytes);
     // The 12 bits after the time count up within a millisecond, from a random start in their lower half. Once they run
     // out the order inside that millisecond is lost; the id is still unique by its other 62 bits.
     sequence = timestamp === lastTimestamp && sequence < 0xfff ? sequence + 1 : bytes.readUInt16BE(timeBytes) & 0x7ff;

@@ -96,6 +96,11 @@ export class FeedKeys {
     return `${this.#namespace}:fanout:${activityId}`;
   }
 
+  /** What was answered to a write with an `Idempotency-Key`. Under no epoch: it is all that is known of it. */
+  idempotencyKey(digest: string): string {
+    return `${this.#namespace}:idem:${digest}`;
+  }
+
   #prefix(bucket: number): string {
     const prefix = this.#prefixes[bucket];
     if (prefix === undefined) {

@@ -23,7 +23,7 @@ import { Installation } from './ingest-server.js';
 /** Objects on the real database and the real Redis; the log only counts, so that versions can be chosen. */
 
 const logger = createLogger('test', 'silent');
-const caller = { callerId: 'test', requestId: 'r1' };
+const mintId = activityIdMinter();
 const anna: Describer = { actorId: 'anna', userId: 'anna', isService: false };
 const ben: Describer = { actorId: 'ben', userId: 'ben', isService: false };
 const service: Describer = { actorId: 'producer', userId: undefined, isService: true };
@@ -75,12 +75,12 @@ function describe(describer: Describer, description: ObjectDescription) {
         return Promise.resolve([{ generation: 1, partition: 0, offset }]);
       },
     },
-    mintId: activityIdMinter(),
     database: installation.database,
     cache,
     metrics: { outcomeUnknown: () => undefined },
     logger,
   };
+  const caller = { callerId: 'test', requestId: 'r1', acceptedAt: Date.now(), mintId };
   return describeObject(tools, caller, describer, description);
 }
 

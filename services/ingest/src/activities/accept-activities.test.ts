@@ -4,7 +4,12 @@ import { outcomeUnknown } from '@tideline/shared/errors';
 import { expect, test } from 'vitest';
 import { type ActedInput, acceptActivities } from './accept-activities.js';
 
-const caller = { callerId: 'producer', requestId: 'request-1' };
+const stamps = { callerId: 'producer', requestId: 'request-1' };
+const mintId = activityIdMinter();
+
+function call(given = stamps) {
+  return { ...given, acceptedAt: Date.now(), mintId };
+}
 
 function post(input: Partial<ActedInput> = {}): ActedInput {
   return { actorId: 'anna', verb: 'post', objectType: 'note', objectId: '1', ...input };
@@ -18,13 +23,13 @@ function tools() {
       return Promise.resolve(records.map((_, offset) => ({ generation: 1, partition: 0, offset })));
     },
   };
-  return { appended, log, mintId: activityIdMinter(), readObjects: () => Promise.resolve(new Map()) };
+  return { appended, log, readObjects: () => Promise.resolve(new Map()) };
 }
 
 test('an activity without a timestamp happens now, and its id carries that time', async () => {
   const { appended, ...given } = tools();
   const before = Date.now();
-  const [accepted] = await acceptActivities(given, caller, [post()]);
+  const [accepted] = await acceptActivities(given, call(), [post()]);
   const record = appended[0];
 
   expect(accepted?.timestamp).toBeGreaterThanOrEqual(before);
@@ -44,11 +49,11 @@ test('a record carries all of the activity, who called and when it was taken, an
     foreignId: 'note-1',
     timestamp: Date.UTC(2020, 1, 2),
   });
-  const [accepted] = await acceptActivities(given, caller, [input]);
+  const [accepted] = await acceptActivities(given, call(), [input]);
 
   const { timestamp, ...content } = input;
   expect(appended).toEqual([
-    { v: 1, kind: 'content', id: accepted?.id, ...content, ...caller, acceptedAt: expect.any(Number) as number },
+    { v: 1, kind: 'content', id: accepted?.id, ...content, ...stamps, acceptedAt: expect.any(Number) as number },
   ]);
   expect(timestampOf(accepted?.id ?? '')).toBe(timestamp);
 });
@@ -62,8 +67,8 @@ test('the same foreignId of the same actor at the same time is the same id, and 
     post({ foreignId: 'note-1', timestamp, actorId: 'ben' }),
     post({ timestamp }),
   ];
-  const [first] = await acceptActivities(tools(), caller, [same]);
-  const again = await acceptActivities(tools(), { callerId: 'x', requestId: 'y' }, [same, ...others]);
+  const [first] = await acceptActivities(tools(), call(), [same]);
+  const again = await acceptActivities(tools(), call({ callerId: 'x', requestId: 'y' }), [same, ...others]);
 
   expect(again[0]?.id).toBe(first?.id);
   expect(new Set(again.map(({ id }) => id)).size).toBe(again.length);
@@ -72,7 +77,7 @@ test('the same foreignId of the same actor at the same time is the same id, and 
 test('the items of one request keep their order, in the answer and in their ids', async () => {
   const { appended, ...given } = tools();
   const inputs = Array.from({ length: 500 }, (_, index) => post({ objectId: String(index) }));
-  const accepted = await acceptActivities(given, caller, inputs);
+  const accepted = await acceptActivities(given, call(), inputs);
   const ids = accepted.map(({ id }) => id);
 
   expect(appended.map(({ objectId }) => objectId)).toEqual(inputs.map(({ objectId }) => objectId));
@@ -82,6 +87,6 @@ test('the items of one request keep their order, in the answer and in their ids'
 
 test('what the log throws is the answer', async () => {
   const log = { append: () => Promise.reject(outcomeUnknown('not acknowledged', { details: { ids: ['a'] } })) };
-  const accepting = acceptActivities({ ...tools(), log }, caller, [post()]);
+  const accepting = acceptActivities({ ...tools(), log }, call(), [post()]);
   await expect(accepting).rejects.toMatchObject({ code: 'outcome_unknown', details: { ids: ['a'] } });
 });

@@ -1,7 +1,7 @@
 import type { ActivityInput } from '@tideline/shared/activity';
 import { foreignActivityId } from '@tideline/shared/activity-id';
 import { type ContentRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
-import type { Caller } from '../caller.js';
+import type { Attempt, Caller } from '../caller.js';
 import { type OwnerTools, stampOwners } from '../objects/object-owners.js';
 
 /** An activity whose actor is known. */
@@ -15,8 +15,6 @@ export interface AcceptedActivity {
 
 export interface AcceptanceTools extends OwnerTools {
   log: { append(records: readonly ContentRecord[], traceparent?: string): Promise<LogVersion[]> };
-  /** Gives a new id for a timestamp in Unix milliseconds. */
-  mintId(timestamp: number): string;
 }
 
 /**
@@ -30,9 +28,8 @@ export async function acceptActivities(
   inputs: readonly ActedInput[],
 ): Promise<AcceptedActivity[]> {
   const owned = await stampOwners(tools, inputs);
-  const acceptedAt = Date.now();
-  const accepted = owned.map((input) => identify(input, acceptedAt, tools.mintId));
-  const records = accepted.map(({ id, input }) => contentRecord(id, input, caller, acceptedAt));
+  const accepted = owned.map((input) => identify(input, caller));
+  const records = accepted.map(({ id, input }) => contentRecord(id, input, caller));
   await tools.log.append(records, caller.traceparent);
   return accepted.map(({ id, timestamp }) => ({ id, timestamp }));
 }
@@ -40,14 +37,14 @@ export async function acceptActivities(
 type OwnedInput = ActedInput & { objectOwnerId?: string };
 
 /** I3, I4: the id carries the timestamp, and with a `foreignId` it is the same whenever the activity is posted. */
-function identify(input: OwnedInput, acceptedAt: number, mintId: (timestamp: number) => string) {
+function identify(input: OwnedInput, { acceptedAt, mintId }: Attempt) {
   const { actorId, foreignId, timestamp = acceptedAt } = input;
   const id = foreignId === undefined ? mintId(timestamp) : foreignActivityId(actorId, foreignId, timestamp);
   return { id, timestamp, input };
 }
 
-function contentRecord(id: string, input: OwnedInput, caller: Caller, acceptedAt: number): ContentRecord {
+function contentRecord(id: string, input: OwnedInput, caller: Caller): ContentRecord {
   const { timestamp: _inId, ...content } = input;
-  const { callerId, requestId } = caller;
+  const { callerId, requestId, acceptedAt } = caller;
   return { v: recordVersion, kind: 'content', id, ...content, callerId, requestId, acceptedAt };
 }

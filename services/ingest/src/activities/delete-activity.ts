@@ -6,7 +6,6 @@ import { type CorrectionTools, correct } from '../corrections/correct.js';
 
 export interface DeletionTools extends CorrectionTools {
   log: { append(records: readonly DeleteRecord[], traceparent?: string): Promise<LogVersion[]> };
-  mintId(timestamp: number): string;
 }
 
 export interface Deletion {
@@ -20,12 +19,11 @@ export interface Deletion {
 /** Deletes an activity (I8): on the log, in TimescaleDB and in what readers check, or the outcome is unknown. */
 export async function deleteActivity(tools: DeletionTools, caller: Caller, deletion: Deletion): Promise<void> {
   const { activityId, authorId, actorId } = deletion;
-  const { callerId, requestId, traceparent } = caller;
-  const deletedAt = Date.now();
+  const { callerId, requestId, traceparent, acceptedAt: deletedAt } = caller;
   const record: DeleteRecord = {
     v: recordVersion,
     kind: 'delete',
-    id: tools.mintId(deletedAt),
+    id: caller.mintId(deletedAt),
     actorId,
     verb: 'delete',
     objectType: 'activity',

@@ -11,13 +11,11 @@ export interface Follow {
 
 export interface FollowTools {
   log: { append(records: readonly FollowRecord[], traceparent?: string): Promise<LogVersion[]> };
-  mintId(timestamp: number): string;
 }
 
 /** Follows take effect when fanout gets to them, milliseconds later. Returns the ids of their records, in order. */
 export async function follow(tools: FollowTools, caller: Caller, follows: readonly Follow[]): Promise<string[]> {
-  const now = Date.now();
-  const records = follows.map((each) => followRecord('follow', each, tools.mintId(now), caller, now));
+  const records = follows.map((each) => followRecord('follow', each, caller));
   await tools.log.append(records, caller.traceparent);
   return records.map(({ id }) => id);
 }
@@ -27,10 +25,9 @@ export async function follow(tools: FollowTools, caller: Caller, follows: readon
  * its record.
  */
 export async function unfollow(tools: FollowTools & CorrectionTools, caller: Caller, ended: Follow): Promise<string> {
-  const changedAt = Date.now();
-  const record = followRecord('unfollow', ended, tools.mintId(changedAt), caller, changedAt);
+  const record = followRecord('unfollow', ended, caller);
   const versions = await tools.log.append([record], caller.traceparent);
-  const changes = versions.map((version) => ({ ...ended, active: false, changedAt, version }));
+  const changes = versions.map((version) => ({ ...ended, active: false, changedAt: caller.acceptedAt, version }));
   await correct(tools, record.id, {
     project: (database) => applyFollows(database, changes),
     publish: (cache) => [...dropRegisters(cache, [ended.followerId]), ...dropPullTokens(cache, [ended.followerId])],
@@ -41,14 +38,12 @@ export async function unfollow(tools: FollowTools & CorrectionTools, caller: Cal
 function followRecord(
   verb: 'follow' | 'unfollow',
   { followerId, followeeId }: Follow,
-  id: string,
-  { callerId, requestId, awaited }: Caller,
-  acceptedAt: number,
+  { callerId, requestId, awaited, acceptedAt, mintId }: Caller,
 ): FollowRecord {
   return {
     v: recordVersion,
     kind: 'follow',
-    id,
+    id: mintId(acceptedAt),
     actorId: followerId,
     verb,
     objectType: 'user',

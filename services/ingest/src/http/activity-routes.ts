@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type AcceptanceTools, type ActedInput, acceptActivities } from '../activities/accept-activities.js';
 import { activityAuthor } from '../activities/activity-author.js';
 import { type Deletion, type DeletionTools, deleteActivity } from '../activities/delete-activity.js';
+import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
 
 const activitySizeMaxBytes = 64 * 1024;
@@ -20,8 +21,10 @@ const acceptedSchema = z
   .strictObject({ id: z.uuid(), timestamp: z.int().meta({ description: 'Unix milliseconds' }) })
   .meta({ id: 'AcceptedActivity' });
 
-export function addActivityRoutes(api: Api, tools: AcceptanceTools & DeletionTools): void {
-  api.add(
+export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools & DeletionTools): void {
+  addWrite(
+    api,
+    tools,
     {
       method: 'post',
       path: '/v1/activities',
@@ -39,14 +42,20 @@ export function addActivityRoutes(api: Api, tools: AcceptanceTools & DeletionToo
       },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, body, request }) => {
+    async ({ principal, body, request }, attempt) => {
       const inputs = Array.isArray(body) ? body : [body];
-      const items = await acceptActivities(tools, callerOf(request, principal), withActors(request, principal, inputs));
+      const items = await acceptActivities(
+        tools,
+        callerOf(request, principal, attempt),
+        withActors(request, principal, inputs),
+      );
       return { status: 202, body: Array.isArray(body) ? { items } : items[0] };
     },
   );
 
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       method: 'delete',
       path: '/v1/activities/{id}',
@@ -59,9 +68,9 @@ export function addActivityRoutes(api: Api, tools: AcceptanceTools & DeletionToo
       replies: { 202: { description: 'No read shows it any more', schema: z.strictObject({ id: z.uuid() }) } },
       errors: ['not_found', 'outcome_unknown'],
     },
-    async ({ principal, params, request }) => {
+    async ({ principal, params, request }, attempt) => {
       const deletion = await deletionOf(request, principal, tools.database, params.id);
-      await deleteActivity(tools, callerOf(request, principal), deletion);
+      await deleteActivity(tools, callerOf(request, principal, attempt), deletion);
       return { status: 202, body: { id: params.id } };
     },
   );

@@ -1,13 +1,14 @@
 import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
 import { requestIdOf } from '@tideline/shared/http/http-server';
 import type { Request } from 'express';
-import type { Caller } from '../caller.js';
+import type { Attempt, Caller } from '../caller.js';
 
 const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export function callerOf(request: Request, principal: Principal): Caller {
+export function callerOf(request: Request, principal: Principal, attempt: Attempt): Caller {
   const traceparent = request.headers['traceparent'];
   return {
+    ...attempt,
     callerId: principal.kind === 'user' ? principal.userId : principal.name,
     requestId: requestIdOf(request),
     ...(typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {}),

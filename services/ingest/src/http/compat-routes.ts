@@ -1,18 +1,18 @@
 import { contentVerbSchema, referenceSchema, textSchema, userIdSchema } from '@tideline/shared/activity';
-import type { Cache } from '@tideline/shared/cache';
 import { TidelineError } from '@tideline/shared/errors';
 import type { Api, Call, Reply } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
 import type { FoundObject } from '@tideline/shared/objects';
 import { z } from 'zod';
 import { type AcceptanceTools, acceptActivities } from '../activities/accept-activities.js';
-import type { Caller } from '../caller.js';
+import type { Attempt, Caller } from '../caller.js';
 import type { CorrectionTools } from '../corrections/correct.js';
 import { waitForFanout } from '../fanout/wait-for-fanout.js';
 import { type Follow, type FollowTools, follow, unfollow } from '../follows/change-follows.js';
 import type { ObjectTools } from '../objects/describe-object.js';
 import { publishPost } from '../posts/publish-post.js';
 import { userByName } from '../users/user-by-name.js';
+import { addWrite, type WriteTools } from './add-write.js';
 import { callerOf } from './calling.js';
 import { requireKnown, wantedFollow } from './follow-routes.js';
 
@@ -24,11 +24,11 @@ const fanoutWaitMs = 2_000;
 const bodySizeMaxBytes = 64 * 1024;
 const tag = 'Compatibility';
 
-export type CompatTools = AcceptanceTools &
+export type CompatTools = WriteTools &
+  AcceptanceTools &
   ObjectTools &
   FollowTools &
   CorrectionTools & {
-    cache: Pick<Cache, 'keys' | 'readMany'>;
     /** The object of this id, or undefined. Throws `unavailable`. */
     findObject(id: string): Promise<FoundObject | undefined>;
   };
@@ -43,7 +43,9 @@ export function addCompatRoutes(api: Api, tools: CompatTools): void {
 const postSchema = z.strictObject({ type: z.enum(['post', 'photo']), content: textSchema.min(1) });
 
 function addPost(api: Api, tools: CompatTools): void {
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       method: 'post',
       path: '/post',
@@ -59,9 +61,9 @@ function addPost(api: Api, tools: CompatTools): void {
       },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, body, request }) => {
+    async ({ principal, body, request }, attempt) => {
       const post = { authorId: callingUser(request, principal), ...body };
-      const { id, objectId } = await publishPost(tools, callerOf(request, principal), post);
+      const { id, objectId } = await publishPost(tools, callerOf(request, principal, attempt), post);
       await waitForFanout(tools.cache, [id], fanoutWaitMs);
       const { type } = body;
       return { status: 200, body: { type, object_id: objectId, message: `The ${type} is published.` } };
@@ -72,7 +74,9 @@ function addPost(api: Api, tools: CompatTools): void {
 const activitySchema = z.strictObject({ verb: contentVerbSchema, object_id: referenceSchema });
 
 function addActivity(api: Api, tools: CompatTools): void {
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       method: 'post',
       path: '/activity',
@@ -86,7 +90,7 @@ function addActivity(api: Api, tools: CompatTools): void {
       },
       errors: ['not_found', 'outcome_unknown'],
     },
-    async ({ principal, body, request }) => {
+    async ({ principal, body, request }, attempt) => {
       const actorId = callingUser(request, principal);
       const object = await tools.findObject(body.object_id);
       if (object === undefined) {
@@ -99,7 +103,7 @@ function addActivity(api: Api, tools: CompatTools): void {
         objectId: object.id,
         ...(object.title === null ? {} : { objectTitle: object.title }),
       };
-      const accepted = await acceptActivities(tools, callerOf(request, principal), [input]);
+      const accepted = await acceptActivities(tools, callerOf(request, principal, attempt), [input]);
       const ids = accepted.map(({ id }) => id);
       await waitForFanout(tools.cache, ids, fanoutWaitMs);
       return { status: 200, body: { verb: body.verb, message: `Done: ${body.verb} ${object.type}.` } };
@@ -124,7 +128,9 @@ function addFollowsByName(api: Api, tools: CompatTools): void {
     },
     errors: ['not_found', 'outcome_unknown'],
   } as const;
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       ...definition,
       path: '/follow',
@@ -135,19 +141,21 @@ function addFollowsByName(api: Api, tools: CompatTools): void {
         sizeMaxBytes: bodySizeMaxBytes,
       },
     },
-    (call) =>
+    (call, attempt) =>
       'follow' in call.body
-        ? changeFollowByName(tools, call, 'follow', call.body.follow)
-        : changeFollowByName(tools, call, 'unfollow', call.body.unfollow),
+        ? changeFollowByName(tools, call, attempt, 'follow', call.body.follow)
+        : changeFollowByName(tools, call, attempt, 'unfollow', call.body.unfollow),
   );
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       ...definition,
       path: '/unfollow',
       summary: 'Unfollow a user by name',
       body: { schema: unfollowByNameSchema, what: 'unfollow', sizeMaxBytes: bodySizeMaxBytes },
     },
-    (call) => changeFollowByName(tools, call, 'unfollow', call.body.unfollow),
+    (call, attempt) => changeFollowByName(tools, call, attempt, 'unfollow', call.body.unfollow),
   );
 }
 
@@ -156,12 +164,13 @@ type FollowVerb = 'follow' | 'unfollow';
 async function changeFollowByName(
   tools: CompatTools,
   { principal, request }: Call,
+  attempt: Attempt,
   verb: FollowVerb,
   name: string,
 ): Promise<Reply> {
   const follower = callingUser(request, principal);
   const change = wantedFollow(follower, await userByName(tools.database, name));
-  await changeFollow(tools, callerOf(request, principal), verb, change);
+  await changeFollow(tools, callerOf(request, principal, attempt), verb, change);
   return { status: 200, body: { verb, message: `Done: ${verb} ${name}.` } };
 }
 
@@ -171,7 +180,9 @@ function addFollowsById(api: Api, tools: CompatTools): void {
     ['delete', 'unfollow', 'Unfollow a user: their activities leave the home feed at once'],
   ] as const) {
     const following = verb === 'follow';
-    api.add(
+    addWrite(
+      api,
+      tools,
       {
         method,
         path: '/follow/{userId}',
@@ -184,12 +195,12 @@ function addFollowsById(api: Api, tools: CompatTools): void {
         },
         errors: ['not_found', 'outcome_unknown'],
       },
-      async ({ principal, params, request }) => {
+      async ({ principal, params, request }, attempt) => {
         const change = wantedFollow(callingUser(request, principal), params.userId);
         if (following) {
           await requireKnown(tools.database, principal, change.followeeId);
         }
-        await changeFollow(tools, callerOf(request, principal), verb, change);
+        await changeFollow(tools, callerOf(request, principal, attempt), verb, change);
         return { status: 200, body: { following } };
       },
     );

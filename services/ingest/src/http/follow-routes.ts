@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { CorrectionTools } from '../corrections/correct.js';
 import { type Follow, type FollowTools, follow, unfollow } from '../follows/change-follows.js';
 import { isKnownUser } from '../users/known-user.js';
+import { addWrite, type WriteTools } from './add-write.js';
 import { callerOf } from './calling.js';
 
 const batchSizeMaxBytes = 256 * 1024;
@@ -22,8 +23,10 @@ const batchSchema = z.array(z.unknown()).min(1).max(activityLimits.followBatchMa
 
 const userParams = z.strictObject({ userId: userIdSchema });
 
-export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools): void {
-  api.add(
+export function addFollowRoutes(api: Api, tools: WriteTools & FollowTools & CorrectionTools): void {
+  addWrite(
+    api,
+    tools,
     {
       method: 'put',
       path: '/v1/follows/{userId}',
@@ -37,15 +40,17 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
       },
       errors: ['not_found', 'outcome_unknown'],
     },
-    async ({ principal, params, request }) => {
+    async ({ principal, params, request }, attempt) => {
       const wanted = wantedFollow(callingUser(request, principal), params.userId);
       await requireKnown(tools.database, principal, wanted.followeeId);
-      await follow(tools, callerOf(request, principal), [wanted]);
+      await follow(tools, callerOf(request, principal, attempt), [wanted]);
       return { status: 202, body: { following: true } };
     },
   );
 
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       method: 'delete',
       path: '/v1/follows/{userId}',
@@ -58,13 +63,19 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
       },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, params, request }) => {
-      await unfollow(tools, callerOf(request, principal), wantedFollow(callingUser(request, principal), params.userId));
+    async ({ principal, params, request }, attempt) => {
+      await unfollow(
+        tools,
+        callerOf(request, principal, attempt),
+        wantedFollow(callingUser(request, principal), params.userId),
+      );
       return { status: 202, body: { following: false } };
     },
   );
 
-  api.add(
+  addWrite(
+    api,
+    tools,
     {
       method: 'post',
       path: '/v1/follows',
@@ -76,8 +87,8 @@ export function addFollowRoutes(api: Api, tools: FollowTools & CorrectionTools):
       replies: { 202: { description: 'Take effect in milliseconds', schema: z.strictObject({ accepted: z.int() }) } },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, body, request }) => {
-      await follow(tools, callerOf(request, principal), body);
+    async ({ principal, body, request }, attempt) => {
+      await follow(tools, callerOf(request, principal, attempt), body);
       return { status: 202, body: { accepted: body.length } };
     },
   );

@@ -3,6 +3,7 @@ import type { Api } from '@tideline/shared/http/api';
 import { actingAs } from '@tideline/shared/http/authenticate';
 import { z } from 'zod';
 import { describeObject, type ObjectTools } from '../objects/describe-object.js';
+import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
 
 const objectSizeMaxBytes = 64 * 1024;
@@ -25,8 +26,10 @@ const describedSchema = z.strictObject({
   ownerId: userIdSchema.nullable(),
 });
 
-export function addObjectRoutes(api: Api, tools: ObjectTools): void {
-  api.add(
+export function addObjectRoutes(api: Api, tools: WriteTools & ObjectTools): void {
+  addWrite(
+    api,
+    tools,
     {
       method: 'put',
       path: '/v1/objects/{type}/{id}',
@@ -40,13 +43,16 @@ export function addObjectRoutes(api: Api, tools: ObjectTools): void {
       replies: { 202: { description: 'The object can be referred to', schema: describedSchema } },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, params, body, request }) => {
+    async ({ principal, params, body, request }, attempt) => {
       const describer = {
         actorId: actorOf(request, principal),
         userId: actingAs(request, principal) ?? (principal.kind === 'user' ? principal.userId : undefined),
         isService: principal.kind === 'service',
       };
-      const { ownerId } = await describeObject(tools, callerOf(request, principal), describer, { ...params, ...body });
+      const { ownerId } = await describeObject(tools, callerOf(request, principal, attempt), describer, {
+        ...params,
+        ...body,
+      });
       return { status: 202, body: { ...params, title: body.title, ownerId } };
     },
   );

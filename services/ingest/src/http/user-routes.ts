@@ -3,6 +3,7 @@ import { TidelineError } from '@tideline/shared/errors';
 import type { Api } from '@tideline/shared/http/api';
 import { z } from 'zod';
 import { describeUser, type UserTools } from '../users/describe-user.js';
+import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
 
 const userSizeMaxBytes = 64 * 1024;
@@ -17,8 +18,10 @@ const userSchema = z.strictObject({
     .optional(),
 });
 
-export function addUserRoutes(api: Api, tools: UserTools): void {
-  api.add(
+export function addUserRoutes(api: Api, tools: WriteTools & UserTools): void {
+  addWrite(
+    api,
+    tools,
     {
       method: 'put',
       path: '/v1/users/{id}',
@@ -36,13 +39,13 @@ export function addUserRoutes(api: Api, tools: UserTools): void {
       },
       errors: ['outcome_unknown'],
     },
-    async ({ principal, params, body, request }) => {
+    async ({ principal, params, body, request }, attempt) => {
       if (principal.kind === 'user' && principal.userId !== params.id) {
         throw new TidelineError('forbidden', 'A user key describes its own user only.');
       }
       const { name, avatar = null } = body;
       const described = { userId: params.id, name, avatar };
-      await describeUser(tools, callerOf(request, principal), actorOf(request, principal), described);
+      await describeUser(tools, callerOf(request, principal, attempt), actorOf(request, principal), described);
       return { status: 202, body: { id: params.id, name, avatar } };
     },
   );

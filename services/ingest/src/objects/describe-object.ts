@@ -28,7 +28,6 @@ export interface Describer {
 
 export interface ObjectTools extends CorrectionTools {
   log: { append(records: readonly ObjectRecord[], traceparent?: string): Promise<LogVersion[]> };
-  mintId(timestamp: number): string;
 }
 
 export interface DescribedObject {
@@ -50,8 +49,7 @@ export async function describeObject(
   description: ObjectDescription,
 ): Promise<DescribedObject> {
   const ownerId = await ownerFromNowOn(tools.database, describer, description);
-  const acceptedAt = Date.now();
-  const record = objectRecord(description, ownerId, caller, describer.actorId, tools.mintId(acceptedAt), acceptedAt);
+  const record = objectRecord(description, ownerId, caller, describer.actorId);
   const { type, id, title = null, url = null, metadata = null } = description;
   const versions = await tools.log.append([record], caller.traceparent);
   const changes = versions.map((version) => ({
@@ -61,7 +59,7 @@ export async function describeObject(
     ownerId,
     url,
     metadata,
-    changedAt: acceptedAt,
+    changedAt: caller.acceptedAt,
     version,
   }));
   await correct(tools, record.id, {
@@ -97,15 +95,13 @@ async function ownerFromNowOn(
 function objectRecord(
   { type, id: objectId, title, url, metadata }: ObjectDescription,
   ownerId: string | null,
-  { callerId, requestId, awaited }: Caller,
+  { callerId, requestId, awaited, acceptedAt, mintId }: Caller,
   actorId: string,
-  id: string,
-  acceptedAt: number,
 ): ObjectRecord {
   return {
     v: recordVersion,
     kind: 'object',
-    id,
+    id: mintId(acceptedAt),
     actorId,
     verb: 'update',
     objectType: type,

@@ -21,7 +21,7 @@ export async function publishPost(
   caller: Caller,
   { authorId, type, content }: Post,
 ): Promise<PublishedPost> {
-  const objectId = tools.mintId(Date.now());
+  const objectId = caller.mintId(caller.acceptedAt);
   const describer = { actorId: authorId, userId: authorId, isService: false };
   await describeObject(tools, caller, describer, { type, id: objectId, title: content, ownerId: authorId });
   const input = { actorId: authorId, verb: 'post', objectType: type, objectId, objectTitle: content };

@@ -12,7 +12,6 @@ export interface UserDescription {
 
 export interface UserTools extends CorrectionTools {
   log: { append(records: readonly UserRecord[], traceparent?: string): Promise<LogVersion[]> };
-  mintId(timestamp: number): string;
 }
 
 /**
@@ -26,12 +25,11 @@ export async function describeUser(
   description: UserDescription,
 ): Promise<string> {
   const { userId, name, avatar } = description;
-  const { callerId, requestId, traceparent, awaited } = caller;
-  const acceptedAt = Date.now();
+  const { callerId, requestId, traceparent, awaited, acceptedAt } = caller;
   const record: UserRecord = {
     v: recordVersion,
     kind: 'user',
-    id: tools.mintId(acceptedAt),
+    id: caller.mintId(acceptedAt),
     actorId,
     verb: 'update',
     objectType: 'user',
