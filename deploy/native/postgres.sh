@@ -11,6 +11,14 @@ postgres_settings=(
 postgres_prepare() {
   cache_folder "$(debian_root)" make_debian_root
   [ -e "$instance_dir/data/postgres/PG_VERSION" ] || make_postgres_cluster
+  give_cluster_to_postgres
+}
+
+# Another root file system, with other packages, may have another number for the same user.
+give_cluster_to_postgres() {
+  local data=$instance_dir/data/postgres owner
+  owner=$(root_user_id postgres)
+  [ "$(stat --format %u:%g "$data")" = "$owner" ] || chown --recursive --no-dereference "$owner" "$data"
 }
 
 postgres_launch() {

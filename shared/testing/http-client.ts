@@ -37,16 +37,16 @@ const pagesMax = 20_000;
  * document does not describe is an error.
  */
 export class HttpClient {
-  readonly #origin: string;
+  readonly origin: string;
   #contract: Promise<Contract> | undefined;
 
   constructor(port: number) {
-    this.#origin = `http://127.0.0.1:${port}`;
+    this.origin = `http://127.0.0.1:${port}`;
   }
 
   async request<Body>(method: string, path: string, options: RequestOptions = {}): Promise<HttpAnswer<Body>> {
     const { body, key = serviceKey, actAs, headers } = options;
-    const response = await fetch(`${this.#origin}${path}`, {
+    const response = await fetch(`${this.origin}${path}`, {
       method,
       headers: {
         'x-app-key': key,
@@ -70,7 +70,7 @@ export class HttpClient {
 
   /** What the service says its answers are; every one that a test gets is held against it. */
   async #readContract(): Promise<Contract> {
-    const response = await fetch(`${this.#origin}/openapi.json`);
+    const response = await fetch(`${this.origin}/openapi.json`);
     return new Contract((await response.json()) as OpenApiDocument);
   }
 

@@ -27,8 +27,8 @@ export function createApi(tools: RouteTools): Api {
   addCompatRoutes(api, tools);
   for (const relation of ['mutes', 'blocks']) {
     const path = `/v1/${relation}/{userId}`;
-    api.addLater({ method: 'put', path, tag: 'Mutes and blocks', summary: `Adding to ${relation}` });
-    api.addLater({ method: 'delete', path, tag: 'Mutes and blocks', summary: `Taking from ${relation}` });
+    api.addLater({ method: 'put', path, tag: 'Not built yet', summary: `Adding to ${relation}` });
+    api.addLater({ method: 'delete', path, tag: 'Not built yet', summary: `Taking from ${relation}` });
   }
   return api;
 }
