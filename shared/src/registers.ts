@@ -39,19 +39,17 @@ export function dropPullTokens(cache: Cache, userIds: Iterable<string>): ScriptC
 }
 
 /**
- * A token that says "nothing of what this user did or follows changed since". Whoever keeps a page asks for it before
- * the page is read from TimescaleDB, and shows the page only while the same token is still answered. Made anew where
- * there is none, and at least every minute. Throws `unavailable` and `cache_refused`.
+ * The call that answers a token (bytes of text) which says "nothing of what this user did or follows changed since".
+ * Whoever keeps a page asks for it before the page is read from TimescaleDB, and shows the page only while the same
+ * token is still answered. Made anew where there is none, and at least every minute.
  */
-export async function readPullToken(cache: Cache, userId: string): Promise<string> {
+export function pullTokenCall({ keys }: Pick<Cache, 'keys'>, userId: string): ScriptCall {
   const bucket = bucketOf(userId);
-  const { keys } = cache;
-  const token = await cache.runOne(
-    getOrSet,
-    [keys.bucketEpoch(bucket), keys.pullToken(userId, bucket)],
-    [keys.epoch, randomBytes(pullTokenBytes).toString('base64url'), pullTokenTtlS],
-  );
-  return String(token);
+  return {
+    script: getOrSet,
+    keys: [keys.bucketEpoch(bucket), keys.pullToken(userId, bucket)],
+    args: [keys.epoch, randomBytes(pullTokenBytes).toString('base64url'), pullTokenTtlS],
+  };
 }
 
 export interface TombstoneEntry {

@@ -20,6 +20,8 @@ export interface PlatformOptions {
   partitions?: number;
   inboxCap?: number;
   followerThreshold?: number;
+  /** 0 unless given: what feeds are held against is what the database says now. */
+  pullCacheMs?: number;
   /** false: tests start fanout themselves. */
   fanout?: boolean;
   logLevel?: string;
@@ -41,6 +43,7 @@ export class Platform {
   readonly topic: string;
   readonly #started: Started;
   #fanout: FanoutService | undefined;
+  readonly #moreFeedApis: FeedApiService[] = [];
   readonly #processes: FanoutProcess[] = [];
 
   constructor(started: Started) {
@@ -82,6 +85,13 @@ export class Platform {
   async stopFanout(): Promise<void> {
     await this.#fanout?.stop();
     this.#fanout = undefined;
+  }
+
+  /** Another feed-api beside the first, as behind a load balancer. */
+  async startAnotherFeedApi(): Promise<HttpClient> {
+    const feedApi = await startFeedApi({ ...this.#started.settings, httpPort: 0, operationsPort: 0 });
+    this.#moreFeedApis.push(feedApi);
+    return new HttpClient(feedApi.httpPort);
   }
 
   async spawnFanout(): Promise<FanoutProcess> {
@@ -126,7 +136,7 @@ export class Platform {
     await Promise.all(this.#processes.map((process) => process.signal('SIGKILL')));
     await this.stopFanout();
     const { ingest, feedApi, database, redis, admin, settings } = this.#started;
-    await Promise.all([ingest.stop(), feedApi.stop()]);
+    await Promise.all([ingest.stop(), feedApi.stop(), ...this.#moreFeedApis.map((more) => more.stop())]);
     await Promise.all([database.end(), admin.disconnect()]);
     redis.disconnect();
     await tearDown({ ...settings, partitions: 1, replicationFactor: 1, demo: false });
@@ -184,6 +194,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     listenHost: '127.0.0.1',
     inboxCap: options.inboxCap ?? 500,
     followerThreshold: options.followerThreshold ?? 10_000,
+    pullCacheMs: options.pullCacheMs ?? 0,
     partitionConcurrency: 4,
     followerCacheSizeMax: 100_000,
   };

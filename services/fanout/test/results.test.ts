@@ -4,7 +4,7 @@ import { Cache } from '@tideline/shared/cache';
 import { type FanoutResult, fanoutResultTtlS, readFanoutResult } from '@tideline/shared/fanout-results';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
-import { readPullToken } from '@tideline/shared/registers';
+import { pullTokenCall } from '@tideline/shared/registers';
 import { fanoutGroup } from '@tideline/shared/topics';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
@@ -58,6 +58,10 @@ async function post(actorId: string, more: object = {}, headers: Record<string, 
 
 async function resultOf(id: string): Promise<FanoutResult> {
   return waitUntil('there is a result', async () => (await readFanoutResult(cache, [id])).get(id));
+}
+
+async function pullTokenOf(userId: string): Promise<string> {
+  return String(...(await cache.run([pullTokenCall(cache, userId)])));
 }
 
 /** Puts a record on the log as ingest does, where no route of ingest would make just this one. */
@@ -198,15 +202,15 @@ test('a pull token stands until its user did something, and no longer', async ()
   const users = ['poster', 'follower', 'deleter', 'renamed', 'bystander'];
   const mine = await post('deleter');
   await platform.settle();
-  const before = await Promise.all(users.map((user) => readPullToken(cache, user)));
-  expect(await Promise.all(users.map((user) => readPullToken(cache, user)))).toEqual(before);
+  const before = await Promise.all(users.map((user) => pullTokenOf(user)));
+  expect(await Promise.all(users.map((user) => pullTokenOf(user)))).toEqual(before);
 
   await post('poster');
   await follow('bystander', 'follower');
   await platform.ingest.succeed('DELETE', `/v1/activities/${mine}`, { actAs: 'deleter' });
   await platform.ingest.succeed('PUT', '/v1/users/renamed', { body: { name: 'Renamed' } });
   await platform.settle();
-  const after = await Promise.all(users.map((user) => readPullToken(cache, user)));
+  const after = await Promise.all(users.map((user) => pullTokenOf(user)));
   expect(users.filter((_, i) => after[i] === before[i])).toEqual(['bystander']);
 });
 
@@ -215,11 +219,11 @@ test('an acknowledged unfollow or delete ends the pull token before fanout sees 
   const id = await post('left');
   await platform.settle();
   await platform.stopFanout();
-  const tokens = await Promise.all(['leaver', 'left'].map((user) => readPullToken(cache, user)));
+  const tokens = await Promise.all(['leaver', 'left'].map((user) => pullTokenOf(user)));
   await platform.ingest.succeed('DELETE', '/v1/follows/left', { actAs: 'leaver' });
   await platform.ingest.succeed('DELETE', `/v1/activities/${id}`, { actAs: 'left' });
-  expect(await readPullToken(cache, 'leaver')).not.toBe(tokens[0]);
-  expect(await readPullToken(cache, 'left')).not.toBe(tokens[1]);
+  expect(await pullTokenOf('leaver')).not.toBe(tokens[0]);
+  expect(await pullTokenOf('left')).not.toBe(tokens[1]);
   await platform.startFanout();
 });
 

@@ -12,6 +12,8 @@ const settings = {
   ...serverSettings,
   ...feedSettings,
   ...listenSettings({ http: 8080, operations: 9080 }),
+  /** How long pages of plain queries are kept (B8); 0: not at all. */
+  TIDELINE_PULL_CACHE_MS: z.coerce.number().int().min(0).max(30_000).default(2_000),
   /** Where clients find this service, where that is not what they put into Host: behind a proxy. */
   TIDELINE_PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
@@ -24,6 +26,8 @@ export interface FeedApiConfig extends ServerConfig {
   httpPort: number;
   operationsPort: number;
   inboxCap: number;
+  /** 0: no pages are kept. */
+  pullCacheMs: number;
   publicUrl?: string | undefined;
 }
 
@@ -35,6 +39,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
     httpPort: given.TIDELINE_HTTP_PORT,
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
     inboxCap: given.TIDELINE_INBOX_CAP,
+    pullCacheMs: given.TIDELINE_PULL_CACHE_MS,
     publicUrl: given.TIDELINE_PUBLIC_URL,
   };
 }

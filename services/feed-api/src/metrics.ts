@@ -6,9 +6,17 @@ export type CacheOutcome = (typeof cacheOutcomes)[number];
 const cacheOutcomes = ['hit', 'floor', 'miss', 'off'] as const;
 const bodySources = ['process', 'redis', 'sql'] as const;
 
+/**
+ * hit: answered from what was kept. miss: nothing was kept. ended: what was kept may not be shown any more. around: the
+ * client asked for that. off: no Redis, so nothing can be trusted.
+ */
+export type PullCacheOutcome = (typeof pullCacheOutcomes)[number];
+const pullCacheOutcomes = ['hit', 'miss', 'ended', 'around', 'off'] as const;
+
 export interface FeedApiMetrics {
   feedRead(feed: string, strategy: string, sqlStatements: number): void;
   cacheRead(outcome: CacheOutcome): void;
+  pullCacheRead(outcome: PullCacheOutcome): void;
   bodiesRead(source: (typeof bodySources)[number], count: number): void;
   registerLoaded(): void;
   tombstonesLoaded(): void;
@@ -27,6 +35,12 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
   const cacheReads = new Counter({
     name: 'tideline_feed_cache_reads_total',
     help: 'Pages by how far Redis could serve them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const pullCacheReads = new Counter({
+    name: 'tideline_pull_cache_reads_total',
+    help: 'Pages of plain queries by whether one that was kept could be shown',
     labelNames: ['outcome'],
     registers,
   });
@@ -53,12 +67,16 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
   for (const outcome of cacheOutcomes) {
     cacheReads.inc({ outcome }, 0);
   }
+  for (const outcome of pullCacheOutcomes) {
+    pullCacheReads.inc({ outcome }, 0);
+  }
   for (const source of bodySources) {
     bodies.inc({ source }, 0);
   }
   return {
     feedRead: (feed, strategy, sqlStatements) => statements.observe({ feed, strategy }, sqlStatements),
     cacheRead: (outcome) => cacheReads.inc({ outcome }),
+    pullCacheRead: (outcome) => pullCacheReads.inc({ outcome }),
     bodiesRead: (source, count) => bodies.inc({ source }, count),
     registerLoaded: () => loads.inc({ kind: 'register' }),
     tombstonesLoaded: () => loads.inc({ kind: 'tombstones' }),

@@ -13,6 +13,7 @@ import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
 import { CursorCodec } from './feed/cursor.js';
+import { PullCache } from './feed/pull-cache.js';
 import { PublicLinks } from './http/public-links.js';
 import { createApi, documentDescription } from './http/routes.js';
 import { BodyStore } from './inbox/body-store.js';
@@ -70,15 +71,18 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   const cursors = new CursorCodec(await readCursorKey(database));
   await cache.start();
   const rebuilder = new ListRebuilder({ cache, database, inboxCap: config.inboxCap, metrics, logger });
+  const registers = new RegisterStore(cache, metrics);
+  const tombstones = new TombstoneStore(cache, metrics);
   const api = createApi(
     {
       database,
       cache,
-      registers: new RegisterStore(cache, metrics),
-      tombstones: new TombstoneStore(cache, metrics),
+      registers,
+      tombstones,
       bodies: new BodyStore(cache, metrics),
       names: new NameStore(cache),
       titles: new TitleStore(cache),
+      pullCache: new PullCache({ cache, registers, tombstones, metrics }, config.pullCacheMs),
       rebuilder,
       cursors,
       inboxCap: config.inboxCap,

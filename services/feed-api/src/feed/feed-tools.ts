@@ -8,6 +8,7 @@ import type { TitleStore } from '../inbox/title-store.js';
 import type { TombstoneStore } from '../inbox/tombstone-store.js';
 import type { FeedApiMetrics } from '../metrics.js';
 import type { CursorCodec } from './cursor.js';
+import type { PullCache } from './pull-cache.js';
 
 /** What reading feeds works with. */
 export interface FeedTools {
@@ -18,6 +19,7 @@ export interface FeedTools {
   bodies: BodyStore;
   names: NameStore;
   titles: TitleStore;
+  pullCache: PullCache;
   rebuilder: ListRebuilder;
   cursors: CursorCodec;
   inboxCap: number;

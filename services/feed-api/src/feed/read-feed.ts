@@ -12,6 +12,11 @@ import { type Page, type PageRequest, type PageSource, readPage } from './page.j
 import { presentItems } from './present-items.js';
 import { noSuchUser } from './read-users.js';
 
+/** `goAround`: nothing that was kept for a moment may be shown, the client asked for that. */
+export interface FeedRequest extends PageRequest {
+  goAround: boolean;
+}
+
 /**
  * hybrid: lists of pushed authors merged with those of pulled ones. push: without the pulled ones, as far down as the
  * inbox reaches. pull: one plain query.
@@ -27,10 +32,10 @@ export async function readHomeFeed(
   tools: FeedTools,
   reader: string,
   strategy: Strategy,
-  request: PageRequest,
+  request: FeedRequest,
 ): Promise<FeedPage> {
   const feed = homeFeed(reader, strategy === 'hybrid');
-  const collect = strategy === 'pull' ? collectByPull : collectFromLists;
+  const collect = strategy === 'pull' ? collectByPull(request.goAround) : collectFromLists;
   return readFeed(tools, feed, strategy, request, collect);
 }
 
@@ -111,14 +116,19 @@ function pageFromDatabase(sql: SqlScope, feed: Feed, before: string, limit: numb
   return feed.stretch(sql, { direction: 'older', from: before, limit });
 }
 
-async function collectByPull(
-  _tools: FeedTools,
-  sql: SqlScope,
-  { reader }: Feed,
-  before: string,
-  wanted: number,
-): Promise<Collected> {
-  return { activities: await pullHome(sql, reader, before, wanted), degraded: false };
+/** One plain query, whose answer may be kept: its ids, because bodies are at hand anyway. */
+function collectByPull(goAround: boolean): Collect {
+  return async ({ pullCache, bodies }, sql, { reader, shows }, before, wanted) => {
+    const query = {
+      reader,
+      name: `home ${before} ${wanted}`,
+      run: () => pullHome(sql, reader, before, wanted),
+      keep: ({ id }: Activity) => id,
+      restore: (ids: readonly string[]) => bodies.read(sql, ids),
+      shows,
+    };
+    return { activities: await pullCache.read(sql, query, goAround), degraded: false };
+  };
 }
 
 async function readListsIfPossible(tools: FeedTools, sql: SqlScope, feed: Feed, before: string, wanted: number) {

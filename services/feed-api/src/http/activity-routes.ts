@@ -4,8 +4,20 @@ import type { Api } from '@tideline/shared/http/api';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { readActivity } from '../feed/read-activity.js';
+import { readActivityFanout } from '../feed/read-activity-fanout.js';
 import { itemSchema } from './items.js';
 import { readerOf } from './reading.js';
+
+const fanoutResultSchema = z
+  .strictObject({
+    strategy: z.enum(['fanout', 'lazy']).meta({ description: 'lazy: readers merge what this author does' }),
+    followers: z.int().meta({ description: 'How many followed the author then' }),
+    delivered: z.int().meta({ description: 'How many of them it was pushed to' }),
+    publishedAt: z.int().meta({ description: 'Unix milliseconds at which it was taken' }),
+    deliveredAt: z.int().meta({ description: 'Unix milliseconds at which it was delivered' }),
+    latencyMs: z.int(),
+  })
+  .meta({ id: 'FanoutResult' });
 
 export function addActivityRoutes(api: Api, tools: FeedTools): void {
   api.add(
@@ -25,6 +37,27 @@ export function addActivityRoutes(api: Api, tools: FeedTools): void {
         throw new TidelineError('not_found', 'There is no such activity.');
       }
       return { status: 200, body: item };
+    },
+  );
+
+  api.add(
+    {
+      method: 'get',
+      path: '/v1/activities/{id}/fanout',
+      tag: 'Activities',
+      summary: 'How an activity was delivered',
+      description: 'Known from when it was delivered, and for a day.',
+      scope: 'read',
+      params: z.strictObject({ id: activityIdSchema }),
+      replies: { 200: { description: 'The result', schema: fanoutResultSchema } },
+      errors: ['not_found'],
+    },
+    async ({ principal, params, request }) => {
+      const result = await readActivityFanout(tools, readerOf(request, principal), params.id);
+      if (result === undefined) {
+        throw new TidelineError('not_found', 'There is no such activity, or not yet or no more a result of it.');
+      }
+      return { status: 200, body: result };
     },
   );
 }

@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { z } from 'zod';
 
 const limitMax = 50;
@@ -21,3 +22,17 @@ export const pageQuery = z.strictObject({
     .optional()
     .meta({ description: 'From a page: its `nextCursor`, or one of its `paging`.' }),
 });
+
+/** Of routes whose pages may have been kept for a moment. */
+export const goAroundHeader = z.object({
+  'Cache-Control': z
+    .string()
+    .optional()
+    .meta({ description: '`no-cache` asks for what the database says now; else a page may be some seconds old.' }),
+});
+
+/** Whether the client wants nothing that was kept. */
+export function goesAround(request: Request): boolean {
+  const directives = (request.headers['cache-control'] ?? '').toLowerCase().split(',');
+  return directives.some((directive) => ['no-cache', 'no-store'].includes(directive.trim()));
+}

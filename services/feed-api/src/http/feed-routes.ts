@@ -4,13 +4,11 @@ import { callingUser } from '@tideline/shared/http/authenticate';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { readHomeFeed, readUserFeed } from '../feed/read-feed.js';
-import { pageQuery } from './feed-query.js';
-import { itemSchema } from './items.js';
-import { pageReply, pageReplyHeaders, pageSchema } from './page-reply.js';
+import { goAroundHeader, goesAround, pageQuery } from './feed-query.js';
+import { feedPageSchema } from './items.js';
+import { pageReply, pageReplyHeaders } from './page-reply.js';
 import type { PublicLinks } from './public-links.js';
 import { readerOf } from './reading.js';
-
-const feedPageSchema = pageSchema(itemSchema, 'FeedPage');
 
 const homeQuery = pageQuery.extend({
   strategy: z.enum(['hybrid', 'push', 'pull', 'materialized']).default('hybrid'),
@@ -27,6 +25,7 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       description: '`strategy=materialized` and `aggregate=true` are not built yet and answer 501.',
       scope: 'read',
       query: homeQuery,
+      headers: goAroundHeader,
       replies: { 200: { description: 'A page, newest first', schema: feedPageSchema, headers: pageReplyHeaders } },
       errors: ['invalid_cursor', 'not_implemented'],
       etag: true,
@@ -37,7 +36,11 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       if (strategy === 'materialized' || aggregate === 'true') {
         throw notImplemented('strategy=materialized and aggregate=true');
       }
-      return pageReply(request, links, await readHomeFeed(tools, reader, strategy, page));
+      return pageReply(
+        request,
+        links,
+        await readHomeFeed(tools, reader, strategy, { ...page, goAround: goesAround(request) }),
+      );
     },
   );
 

@@ -1,5 +1,6 @@
 import { userIdSchema, verbSchema } from '@tideline/shared/activity';
 import { z } from 'zod';
+import { pageSchema } from './page-reply.js';
 
 /** An item of a feed, as it is answered (requirement C1). */
 export const itemSchema = z
@@ -19,3 +20,6 @@ export const itemSchema = z
     timestamp: z.int().meta({ description: 'Unix milliseconds' }),
   })
   .meta({ id: 'Item' });
+
+/** A page of a feed. */
+export const feedPageSchema = pageSchema(itemSchema, 'FeedPage');

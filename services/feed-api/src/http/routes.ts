@@ -1,8 +1,10 @@
 import { Api } from '@tideline/shared/http/api';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { addActivityRoutes } from './activity-routes.js';
+import { addCompatibilityRoutes } from './compatibility-routes.js';
 import { addFeedRoutes } from './feed-routes.js';
 import { addLaterRoutes } from './later-routes.js';
+import { addMeRoutes } from './me-routes.js';
 import type { PublicLinks } from './public-links.js';
 import { addUserRoutes } from './user-routes.js';
 
@@ -18,6 +20,8 @@ export function createApi(tools: FeedTools, links: PublicLinks): Api {
   addFeedRoutes(api, tools, links);
   addUserRoutes(api, tools, links);
   addActivityRoutes(api, tools);
+  addMeRoutes(api, tools);
+  addCompatibilityRoutes(api, tools, links);
   addLaterRoutes(api);
   return api;
 }

@@ -17,7 +17,7 @@ const tokenBytes = 16;
 
 /** Answers whether an activity is deleted. A tombstone counts only where its author is the activity's. */
 export interface Tombstones {
-  cover(activity: Activity): boolean;
+  cover(activity: Pick<Activity, 'id' | 'actorId'>): boolean;
 }
 
 /**
@@ -92,7 +92,7 @@ class Mirror implements Tombstones {
     }
   }
 
-  cover({ id, actorId }: Activity): boolean {
+  cover({ id, actorId }: Pick<Activity, 'id' | 'actorId'>): boolean {
     return this.#entries.size > 0 && this.#entries.has(`${id} ${actorId}`);
   }
 
