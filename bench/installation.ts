@@ -13,6 +13,8 @@ export interface Installation {
   TIDELINE_REDIS_URL: string;
   TIDELINE_KAFKA_BROKERS: string;
   TIDELINE_NAMESPACE: string;
+  /** Benches call with the keys that everybody knows. */
+  TIDELINE_DEMO: '1';
 }
 
 /** Makes a database and topics apart from everybody else's on these servers. */
@@ -20,7 +22,12 @@ export async function install(urls: TestServers['urls']): Promise<Installation> 
   const namespace = `bench${randomBytes(4).toString('hex')}`;
   const databaseUrl = new URL(urls.TIDELINE_DATABASE_URL);
   databaseUrl.pathname = `/tideline_${namespace}`;
-  const installation = { ...urls, TIDELINE_DATABASE_URL: databaseUrl.href, TIDELINE_NAMESPACE: namespace };
+  const installation = {
+    ...urls,
+    TIDELINE_DATABASE_URL: databaseUrl.href,
+    TIDELINE_NAMESPACE: namespace,
+    TIDELINE_DEMO: '1' as const,
+  };
   await setUp(setUpConfig(installation));
   return installation;
 }

@@ -1,7 +1,7 @@
-// The door of `npm start`, `npm test`, `npm run import`, `npm run seed` and `npm run check`. It runs before anything is
-// installed, so it is plain Node: it sees to the dependencies, then hands over to the command proper and passes on
-// signals and status.
-// usage: node deploy/run.mjs start|test|import|seed|check [ARGUMENT...]
+// The door of `npm start`, `npm test`, `npm run check`, `npm run import`, `npm run seed` and, as `npm run tideline --
+// COMMAND`, of all the operator's tools. It runs before anything is installed, so it is plain Node: it sees to the
+// dependencies, then hands over to the command proper and passes on signals and status.
+// usage: node deploy/run.mjs start|test|import|seed|tideline|check [ARGUMENT...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -19,6 +19,7 @@ const commands = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   import: [...typescript, 'deploy/src/cli/main.ts', 'import'],
   seed: [...typescript, 'deploy/src/cli/main.ts', 'seed'],
+  tideline: [...typescript, 'deploy/src/cli/main.ts'],
   check: [...typescript, 'deploy/src/check/main.ts'],
 };
 

@@ -10,6 +10,7 @@ test('without an environment the settings are those of npm start', () => {
     TIDELINE_KAFKA_BROKERS: ['127.0.0.1:19092'],
     TIDELINE_NAMESPACE: 'tideline',
     TIDELINE_LOG_LEVEL: 'info',
+    TIDELINE_DEMO: '0',
     TIDELINE_LISTEN_HOST: '127.0.0.1',
     TIDELINE_HTTP_PORT: 8080,
     TIDELINE_OPERATIONS_PORT: 9080,

@@ -24,6 +24,9 @@ export const serverSettings = {
     .regex(/^[a-z][a-z0-9-]{0,31}$/)
     .default('tideline'),
   TIDELINE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** 1: users and keys that everybody knows. Never where strangers can reach the services. */
+  TIDELINE_DEMO: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
+  NODE_ENV: z.string().optional(),
 };
 
 /** Where the servers are, and how this installation is told from others. */
@@ -34,6 +37,7 @@ export interface ServerConfig {
   kafkaBrokers: string[];
   namespace: string;
   logLevel: string;
+  demo: boolean;
 }
 
 export function serverConfig(given: z.infer<z.ZodObject<typeof serverSettings>>): ServerConfig {
@@ -43,7 +47,19 @@ export function serverConfig(given: z.infer<z.ZodObject<typeof serverSettings>>)
     kafkaBrokers: given.TIDELINE_KAFKA_BROKERS,
     namespace: given.TIDELINE_NAMESPACE,
     logLevel: given.TIDELINE_LOG_LEVEL,
+    demo: demoMode(given),
   };
+}
+
+/** Throws a `configuration` error for demo mode in production. */
+export function demoMode(given: { TIDELINE_DEMO: '0' | '1'; NODE_ENV?: string | undefined }): boolean {
+  if (given.TIDELINE_DEMO === '1' && given.NODE_ENV === 'production') {
+    throw new TidelineError(
+      'configuration',
+      'TIDELINE_DEMO=1 with NODE_ENV=production: demo mode has keys that everybody knows.',
+    );
+  }
+  return given.TIDELINE_DEMO === '1';
 }
 
 /** Where a service listens. Loopback unless told otherwise: the operations port is not for the public. */

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'unsupported_media_type'
   | 'payload_too_large'
+  | 'headers_too_large'
   | 'timeout'
   | 'conflict'
   | 'idempotency_mismatch'

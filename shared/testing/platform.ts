@@ -5,15 +5,16 @@ import { tearDown } from '@tideline/deploy/setup/tear-down';
 import { type FanoutService, startFanout } from '@tideline/fanout/service';
 import { type FeedApiService, startFeedApi } from '@tideline/feed-api/service';
 import { type IngestService, startIngest } from '@tideline/ingest/service';
+import type { DoorConfig } from '@tideline/shared/door-settings';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
 import { Redis } from 'ioredis';
 import type { Admin } from 'kafkajs';
 import pg from 'pg';
-import { FanoutProcess } from './fanout-process.js';
 import { freePort } from './free-port.js';
 import { HttpClient } from './http-client.js';
+import { ServiceProcess } from './service-process.js';
 import { waitUntil } from './wait-until.js';
 
 export interface PlatformOptions {
@@ -25,6 +26,8 @@ export interface PlatformOptions {
   /** false: tests start fanout themselves. */
   fanout?: boolean;
   logLevel?: string;
+  /** Of ingest and feed-api: tokens, quotas and so on; nothing is limited unless given. */
+  door?: Partial<DoorConfig>;
   /** Servers of the test's own; those that all tests share unless given. */
   servers?: ServerUrls;
 }
@@ -44,7 +47,7 @@ export class Platform {
   readonly #started: Started;
   #fanout: FanoutService | undefined;
   readonly #moreFeedApis: FeedApiService[] = [];
-  readonly #processes: FanoutProcess[] = [];
+  readonly #processes: ServiceProcess[] = [];
 
   constructor(started: Started) {
     this.#started = started;
@@ -94,17 +97,28 @@ export class Platform {
     return new HttpClient(feedApi.httpPort);
   }
 
-  async spawnFanout(): Promise<FanoutProcess> {
+  async spawnFanout(): Promise<ServiceProcess> {
+    return this.spawn('fanout');
+  }
+
+  /** Starts one more service of this system as a process of its own, which logs all there is to log. */
+  async spawn(
+    service: 'ingest' | 'fanout' | 'feed-api',
+    environment: Record<string, string> = {},
+  ): Promise<ServiceProcess> {
     const { settings } = this.#started;
-    const process = new FanoutProcess({
+    const process = new ServiceProcess(service, {
       TIDELINE_DATABASE_URL: settings.databaseUrl,
       TIDELINE_REDIS_URL: settings.redisUrl,
       TIDELINE_KAFKA_BROKERS: settings.kafkaBrokers.join(','),
       TIDELINE_NAMESPACE: settings.namespace,
       TIDELINE_LOG_LEVEL: 'info',
+      TIDELINE_DEMO: '1',
+      TIDELINE_HTTP_PORT: String(await freePort()),
       TIDELINE_OPERATIONS_PORT: String(await freePort()),
       TIDELINE_INBOX_CAP: String(settings.inboxCap),
       TIDELINE_FOLLOWER_THRESHOLD: String(settings.followerThreshold),
+      ...environment,
     });
     this.#processes.push(process);
     await process.ready();
@@ -139,7 +153,7 @@ export class Platform {
     await Promise.all([ingest.stop(), feedApi.stop(), ...this.#moreFeedApis.map((more) => more.stop())]);
     await Promise.all([database.end(), admin.disconnect()]);
     redis.disconnect();
-    await tearDown({ ...settings, partitions: 1, replicationFactor: 1, demo: false });
+    await tearDown({ ...settings, partitions: 1, replicationFactor: 1 });
   }
 }
 
@@ -156,7 +170,7 @@ interface Started {
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const servers = options.servers ?? sharedServers();
   const settings = settingsFor(options, servers);
-  await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: 1, demo: true });
+  await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: 1 });
   const kafka = createKafka({
     brokers: settings.kafkaBrokers,
     clientId: 'tideline-test',
@@ -181,6 +195,15 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   return platform;
 }
 
+/** Tests are one caller at one address, who asks much. */
+export const openDoor: DoorConfig = {
+  tokens: undefined,
+  quotas: { perUser: 0, perService: 0, perAddress: 0 },
+  trustedProxies: 0,
+  corsOrigins: [],
+  eventLoopDelayMaxMs: 0,
+};
+
 function settingsFor(options: PlatformOptions, servers: ServerUrls) {
   const name = `t${randomBytes(5).toString('hex')}`;
   const databaseUrl = new URL(servers.TIDELINE_DATABASE_URL);
@@ -192,6 +215,8 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     namespace: name,
     logLevel: options.logLevel ?? process.env['TIDELINE_TEST_LOG_LEVEL'] ?? 'silent',
     listenHost: '127.0.0.1',
+    demo: true,
+    door: { ...openDoor, ...options.door },
     inboxCap: options.inboxCap ?? 500,
     followerThreshold: options.followerThreshold ?? 10_000,
     pullCacheMs: options.pullCacheMs ?? 0,

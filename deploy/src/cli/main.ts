@@ -1,6 +1,7 @@
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import { Command, CommanderError } from 'commander';
 import { addImportCommand } from './import-command.js';
+import { addKeysCommand } from './keys-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
 
@@ -14,6 +15,7 @@ const program = new Command('tideline')
 addSetUpCommand(program);
 addImportCommand(program);
 addSeedCommand(program);
+addKeysCommand(program);
 
 try {
   await program.parseAsync();

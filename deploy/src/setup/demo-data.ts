@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto';
+import { demoService, demoUsers, digestOfKey } from '@tideline/shared/demo';
 import type pg from 'pg';
 import type { Report } from './set-up.js';
 
-const users = [
-  { id: '1', name: 'ivan', key: 'abc123' },
-  { id: '2', name: 'nico', key: 'abc124' },
-  { id: '3', name: 'eric', key: 'abc125' },
-];
-const service = { name: 'demo-producer', key: 'demo-producer', scopes: ['write', 'read', 'admin'] };
-const keys = [...users.map(({ key }) => key), service.key].map(sha256);
+const keys = [...demoUsers, demoService].map(({ key }) => digestOfKey(key));
 
 // A user that was only mentioned so far has its id as name; one that was described keeps what was said.
 const putUser = `
@@ -30,13 +24,9 @@ export async function putDemoData(client: pg.Client, demo: boolean, report: Repo
     }
     return;
   }
-  for (const { id, name, key } of users) {
+  for (const { id, name, key } of demoUsers) {
     await client.query(putUser, [id, name]);
-    await client.query(putKey, [sha256(key), 'user', name, id, []]);
+    await client.query(putKey, [digestOfKey(key), 'user', name, id, []]);
   }
-  await client.query(putKey, [sha256(service.key), 'service', service.name, null, service.scopes]);
-}
-
-function sha256(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  await client.query(putKey, [digestOfKey(demoService.key), 'service', demoService.name, null, demoService.scopes]);
 }

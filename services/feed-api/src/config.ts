@@ -6,6 +6,7 @@ import {
   serverConfig,
   serverSettings,
 } from '@tideline/shared/config';
+import { type DoorConfig, doorConfig, doorSettings } from '@tideline/shared/door-settings';
 import { z } from 'zod';
 
 const settings = {
@@ -14,6 +15,7 @@ const settings = {
   ...listenSettings({ http: 8080, operations: 9080 }),
   /** How long pages of plain queries are kept (B8); 0: not at all. */
   TIDELINE_PULL_CACHE_MS: z.coerce.number().int().min(0).max(30_000).default(2_000),
+  ...doorSettings,
   /** Where clients find this service, where that is not what they put into Host: behind a proxy. */
   TIDELINE_PUBLIC_URL: z
     .url({ protocol: /^https?$/ })
@@ -25,6 +27,7 @@ export interface FeedApiConfig extends ServerConfig {
   listenHost: string;
   httpPort: number;
   operationsPort: number;
+  door: DoorConfig;
   inboxCap: number;
   /** 0: no pages are kept. */
   pullCacheMs: number;
@@ -33,11 +36,13 @@ export interface FeedApiConfig extends ServerConfig {
 
 export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
   const given = readEnvironment(settings, environment);
+  const server = serverConfig(given);
   return {
-    ...serverConfig(given),
+    ...server,
     listenHost: given.TIDELINE_LISTEN_HOST,
     httpPort: given.TIDELINE_HTTP_PORT,
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
+    door: doorConfig(given, server.demo),
     inboxCap: given.TIDELINE_INBOX_CAP,
     pullCacheMs: given.TIDELINE_PULL_CACHE_MS,
     publicUrl: given.TIDELINE_PUBLIC_URL,

@@ -2,7 +2,6 @@ import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
-import { keyStore } from '@tideline/shared/http/authenticate';
 import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGenerationWhenUp } from '@tideline/shared/log-generation';
@@ -91,9 +90,8 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     new PublicLinks(config.publicUrl),
   );
   const http = await startHttpServer({
-    host: config.listenHost,
-    port: config.httpPort,
-    keys: keyStore(database),
+    config,
+    database,
     publicRoutes: documentRoutes(api, documentDescription),
     routes: api.router,
     metrics: httpMetrics(registry),

@@ -84,7 +84,6 @@ test.each([
 
 test.each([
   '/v1/nothing',
-  '/',
   '/v1/feeds/HOME',
   '/v1/feeds/home/',
   '/v1//feeds/home',

@@ -2,7 +2,6 @@ import { activityIdMinter } from '@tideline/shared/activity-id';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { openDatabase } from '@tideline/shared/database';
-import { keyStore } from '@tideline/shared/http/authenticate';
 import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
@@ -97,9 +96,8 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
       logger,
     });
     const http = await startHttpServer({
-      host: config.listenHost,
-      port: config.httpPort,
-      keys: keyStore(database),
+      config,
+      database,
       publicRoutes: documentRoutes(api, documentDescription),
       routes: api.router,
       metrics: httpMetrics(registry),

@@ -69,6 +69,8 @@ export class Installation {
       logLevel: process.env['TIDELINE_LOG_LEVEL'] ?? 'silent',
       httpPort: 0,
       operationsPort: 0,
+      // Tests are one caller at one address, who asks much.
+      door: { ...given.door, quotas: { perUser: 0, perService: 0, perAddress: 0 } },
     };
     await setUp({ ...config, ...topicSettings });
     const installation = new Installation(config);

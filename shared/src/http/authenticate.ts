@@ -1,96 +1,101 @@
-import { createHash } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
-import { LRUCache } from 'lru-cache';
 import { userIdSchema } from '../activity.js';
-import type { Database } from '../database.js';
-import { whileDatabaseIsUp } from '../database.js';
 import { invalidRequest, TidelineError } from '../errors.js';
+import type { TokenCheck } from './json-web-tokens.js';
+import type { KeyStore } from './key-store.js';
+import { overQuota, type Quotas } from './quotas.js';
 
 export type Scope = 'write' | 'read' | 'admin';
 
-/** Who is calling. A user key acts as its user; a service key has scopes and acts as anybody. */
+/** Who is calling. A user key or token acts as its user; a service key has scopes and acts as anybody. */
 export type Principal =
   | { kind: 'user'; name: string; userId: string }
   | { kind: 'service'; name: string; scopes: ReadonlySet<Scope> };
 
-export interface KeyStore {
-  /** The owner of a key that is not revoked, or undefined. Throws `unavailable` where that cannot be known. */
-  principalOf(key: string): Promise<Principal | undefined>;
+export interface Guards {
+  keys: KeyStore;
+  /** undefined: tokens are not taken. */
+  tokens: TokenCheck | undefined;
+  quotas: Quotas;
 }
 
-const keyCacheTtlMs = 10_000;
-/** How long a key goes on working while the database is away. */
-const keyCacheStaleMs = 300_000;
-const keyCacheSizeMax = 10_000;
-
-interface KeyRow {
-  kind: 'user' | 'service';
-  name: string;
-  user_id: string | null;
-  scopes: Scope[];
+interface Identity {
+  principal: Principal;
+  credential: string;
 }
 
-/** Only SHA-256 of keys is stored. Answers are remembered for 10 s, and for 5 min while the database is away. */
-export function keyStore(database: Database): KeyStore {
-  const cache = new LRUCache<string, { principal: Principal | undefined; readAt: number }>({ max: keyCacheSizeMax });
-  return {
-    async principalOf(key) {
-      const digest = createHash('sha256').update(key).digest();
-      const name = digest.toString('base64');
-      const cached = cache.get(name);
-      const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : Date.now() - cached.readAt;
-      if (cached !== undefined && ageMs < keyCacheTtlMs) {
-        return cached.principal;
-      }
-      try {
-        const principal = await whileDatabaseIsUp(() => readKey(database, digest));
-        cache.set(name, { principal, readAt: Date.now() });
-        return principal;
-      } catch (error) {
-        if (cached !== undefined && ageMs < keyCacheStaleMs) {
-          return cached.principal;
-        }
-        throw error;
-      }
-    },
-  };
-}
+const identities = new WeakMap<Request, Identity>();
 
-async function readKey(database: Database, digest: Buffer): Promise<Principal | undefined> {
-  const row = await database.oneOrNone<KeyRow>(
-    'select kind, name, user_id, scopes from api_keys where key_sha256 = $1 and revoked_at is null',
-    [digest],
-  );
-  if (row === null) {
-    return undefined;
-  }
-  return row.user_id === null
-    ? { kind: 'service', name: row.name, scopes: new Set(row.scopes) }
-    : { kind: 'user', name: row.name, userId: row.user_id };
-}
-
-const principals = new WeakMap<Request, Principal>();
-
-/** Puts a principal on every request that passes; the others get 401, whatever they ask for. */
-export function authenticate(keys: KeyStore): RequestHandler {
-  return async (request, _response, next) => {
+/**
+ * Puts a principal on every request that passes. The others get 401, whatever they ask for, and 429 once their address
+ * or the caller made too many.
+ */
+export function authenticate({ keys, tokens, quotas }: Guards): RequestHandler {
+  async function identify(request: Request): Promise<Identity | undefined> {
     const key = request.headers['x-app-key'];
-    const principal = typeof key === 'string' && key !== '' ? await keys.principalOf(key) : undefined;
-    if (principal === undefined) {
-      throw new TidelineError('unauthenticated', 'A valid key is needed in X-App-Key.');
+    const { authorization } = request.headers;
+    if (key !== undefined && authorization !== undefined) {
+      await quotas.countStranger(addressOf(request));
+      throw invalidRequest('X-App-Key and Authorization are given: one of them says who is calling.');
     }
-    principals.set(request, principal);
+    const beforeLookUp = () => {
+      if (quotas.isExhausted(addressOf(request))) {
+        throw overQuota();
+      }
+    };
+    const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    const credential = token ?? key;
+    if (typeof credential !== 'string' || credential === '') {
+      return undefined;
+    }
+    const principal = await (token === undefined ? keys : tokens)?.(credential, beforeLookUp);
+    return principal && { principal, credential };
+  }
+
+  return async (request, _response, next) => {
+    const identity = await identify(request);
+    if (identity === undefined) {
+      await quotas.countStranger(addressOf(request));
+      throw unauthenticated(tokens !== undefined);
+    }
+    identities.set(request, identity);
+    await quotas.countCaller(identity.principal);
     next();
   };
 }
 
+function unauthenticated(withTokens: boolean): TidelineError {
+  const token = withTokens ? ', or a valid token as Authorization: Bearer' : '';
+  return new TidelineError('unauthenticated', `A valid key is needed in X-App-Key${token}.`);
+}
+
+/** Where a request comes from. A connection that is gone has no address any more. */
+export function addressOf(request: Request): string {
+  return request.ip ?? '';
+}
+
 /** The principal of an authenticated request. */
 export function principalOf(request: Request): Principal {
-  const principal = principals.get(request);
-  if (principal === undefined) {
-    throw new TidelineError('unauthenticated', 'A valid key is needed in X-App-Key.');
+  return identityOf(request).principal;
+}
+
+/** The key or token that an authenticated request came with. Never to be logged or stored. */
+export function credentialOf(request: Request): string {
+  return identityOf(request).credential;
+}
+
+function identityOf(request: Request): Identity {
+  const identity = identities.get(request);
+  if (identity === undefined) {
+    throw unauthenticated(false);
   }
-  return principal;
+  return identity;
+}
+
+/** Who a request turned out to be from, for the log; undefined for strangers. */
+export function callerOf(request: Request): { kind: string; name: string } | undefined {
+  const principal = identities.get(request)?.principal;
+  return principal && { kind: principal.kind, name: principal.kind === 'user' ? principal.userId : principal.name };
 }
 
 /** Throws `forbidden` where a service key lacks the scope. A user key has what its user may do. */

@@ -17,6 +17,7 @@ const statuses: Record<ErrorCode, number> = {
   unsupported_media_type: 415,
   idempotency_mismatch: 422,
   over_quota: 429,
+  headers_too_large: 431,
   not_implemented: 501,
   overloaded: 503,
   unavailable: 503,
@@ -34,54 +35,67 @@ export function statusOf(code: ErrorCode): number {
 const retryStatuses: ReadonlySet<number> = new Set([409, 429, 503]);
 const retryAfterDefaultS = 1;
 
-export function errorResponse(logger: Logger): ErrorRequestHandler {
-  return (error: unknown, _request, response, next) => {
+const errorCodes = new WeakMap<Response, string>();
+
+/** The code of the error that a request was answered with, for the log. */
+export function errorCodeOf(response: Response): string | undefined {
+  return errorCodes.get(response);
+}
+
+/** Answers every error as JSON. `challenges` are the ways to authenticate here, as WWW-Authenticate names them. */
+export function errorResponse(logger: Logger, challenges: readonly string[] = ['X-App-Key']): ErrorRequestHandler {
+  return (error: unknown, _request, response, _next) => {
+    const meant = known(error);
+    if (meant === undefined) {
+      const requestId = response.get('X-Request-Id');
+      logger.error({ err: error, requestId }, 'unexpected error while answering a request');
+    }
     if (response.headersSent) {
-      next(error);
+      // An answer that began cannot become another one: its reader sees that it does not end as it should.
+      response.destroy();
       return;
     }
-    send(response, known(error) ?? unexpected(error, logger));
+    if (meant?.code === 'unauthenticated') {
+      response.set('WWW-Authenticate', challenges.join(', '));
+    }
+    answerError(response, meant);
   };
 }
 
-function send(response: Response, error: TidelineError | undefined): void {
+/** Answers with an error; undefined for one that says nothing to outsiders. */
+export function answerError(response: Response, error: TidelineError | undefined): void {
+  const body = errorBody(error);
+  errorCodes.set(response, body.error.code);
   if (error === undefined) {
-    response.status(500).json({ error: { code: 'internal', message: 'Something went wrong here; it was logged.' } });
+    response.status(500).json(body);
     return;
   }
   const status = statuses[error.code];
-  if (status === 401) {
-    response.set('WWW-Authenticate', 'X-App-Key');
+  if (status === 408) {
+    response.set('Connection', 'close');
   }
   if (retryStatuses.has(status)) {
     response.set('Retry-After', String(error.retryAfterS ?? retryAfterDefaultS));
   }
+  response.status(status).json(body);
+}
+
+export function errorBody(error: TidelineError | undefined) {
+  if (error === undefined) {
+    return { error: { code: 'internal', message: 'Something went wrong here; it was logged.' } };
+  }
   const { code, message, details } = error;
-  response.status(status).json({ error: { code, message, ...(details === undefined ? {} : { details }) } });
+  return { error: { code, message, ...(details === undefined ? {} : { details }) } };
 }
 
 function known(error: unknown): TidelineError | undefined {
   if (error instanceof TidelineError) {
     return error;
   }
-  // What body-parser and the router throw carries a status and a type.
-  const { type, status } = error as { type?: unknown; status?: unknown };
-  if (type === 'entity.too.large') {
-    return new TidelineError('payload_too_large', 'The body is too large.');
-  }
-  if (type === 'encoding.unsupported' || type === 'charset.unsupported') {
-    return new TidelineError(
-      'unsupported_media_type',
-      'The body must be UTF-8, as it is or compressed with gzip, deflate or br.',
-    );
-  }
+  // What the router throws for a path that cannot be decoded carries a status.
+  const { status } = error as { status?: unknown };
   if (status === 400) {
     return new TidelineError('invalid_request', 'The request cannot be read.');
   }
-  return undefined;
-}
-
-function unexpected(error: unknown, logger: Logger): undefined {
-  logger.error({ err: error }, 'unexpected error while answering a request');
   return undefined;
 }

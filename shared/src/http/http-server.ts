@@ -1,18 +1,35 @@
-import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import express, { type Express, type Request, type RequestHandler, type Router } from 'express';
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import { TidelineError } from '../errors.js';
+import type { Database } from '../database.js';
+import type { DoorConfig } from '../door-settings.js';
+import { invalidRequest } from '../errors.js';
 import { type Listening, listen } from '../listen.js';
 import type { Logger } from '../logger.js';
 import type { HttpMetrics } from '../metrics.js';
-import { authenticate, type KeyStore } from './authenticate.js';
+import { addressOf, authenticate, type Guards } from './authenticate.js';
+import { answerClientErrors } from './client-errors.js';
+import { crossOrigin } from './cross-origin.js';
 import { errorResponse } from './error-response.js';
+import { tokenCheck } from './json-web-tokens.js';
+import { keyStore } from './key-store.js';
+import { answerOptions, unknownRoute } from './known-routes.js';
+import { type OverloadGuard, overloadGuard } from './overload.js';
+import { overQuota, Quotas } from './quotas.js';
+import { observe } from './request-log.js';
+import { limitBodyTime } from './slow-senders.js';
 
 export interface HttpServerOptions {
-  host: string;
-  port: number;
-  keys: KeyStore;
+  config: {
+    listenHost: string;
+    httpPort: number;
+    redisUrl: string;
+    namespace: string;
+    demo: boolean;
+    door: DoorConfig;
+  };
+  /** Has the keys. */
+  database: Database;
   /** Open to anybody, without a key. */
   publicRoutes?: Router;
   routes: Router;
@@ -20,97 +37,108 @@ export interface HttpServerOptions {
   logger: Logger;
 }
 
-/** Slow senders are cut off: headers and the whole request must arrive in time. */
+/** Bodies have times of their own: `slow-senders.ts`. */
 const headersTimeoutMs = 10_000;
-const requestTimeoutMs = 20_000;
+const headersCheckIntervalMs = 1_000;
 const keepAliveTimeoutMs = 65_000;
 /** While closing. */
 const idleCheckIntervalMs = 50;
 
-/** The public door: request id, access log and metrics, then authentication, routes, JSON errors. */
+/** The public door: request id, access log and metrics, then who is calling and how often, routes, JSON errors. */
 export async function startHttpServer(options: HttpServerOptions): Promise<Listening> {
-  const server = createServer(createApp(options));
+  const { config, database, logger } = options;
+  const { door, redisUrl, namespace } = config;
+  const guards: Guards = {
+    keys: keyStore(database, config.demo),
+    tokens: door.tokens === undefined ? undefined : tokenCheck(door.tokens),
+    quotas: new Quotas({ redisUrl, namespace, limits: door.quotas }),
+  };
+  const overload = overloadGuard(door.eventLoopDelayMaxMs);
+  const server = createServer(
+    // A request without Host would be refused without a body: here it is, as all others, in JSON.
+    { connectionsCheckingInterval: headersCheckIntervalMs, requireHostHeader: false },
+    createApp(options, guards, overload),
+  );
   server.headersTimeout = headersTimeoutMs;
-  server.requestTimeout = requestTimeoutMs;
+  server.requestTimeout = 0;
   server.keepAliveTimeout = keepAliveTimeoutMs;
-  const listening = await listen(server, options.host, options.port);
+  answerClientErrors(server, logger);
+  const listening = await listen(server, config.listenHost, config.httpPort);
+  guards.quotas.start();
   return {
     port: listening.port,
     async close() {
       // A connection that was busy when closing began would be kept alive once its request is done.
       const closeIdle = setInterval(() => server.closeIdleConnections(), idleCheckIntervalMs);
       await listening.close().finally(() => clearInterval(closeIdle));
+      guards.quotas.close();
+      overload.stop();
     },
   };
 }
 
-function createApp({ keys, publicRoutes, routes, metrics, logger }: HttpServerOptions): Express {
+function createApp(options: HttpServerOptions, guards: Guards, overload: OverloadGuard): Express {
+  const { config, publicRoutes = express.Router(), routes, metrics, logger } = options;
+  const { tokens, trustedProxies, corsOrigins } = config.door;
+  const routers = [routes, publicRoutes];
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  app.set('trust proxy', trustedProxies);
   // Routes read the query through `queryOf`, which refuses what this parser would fold.
   app.set('query parser', false);
   app.use(observe(metrics, logger));
-  app.use(helmet());
-  if (publicRoutes !== undefined) {
-    app.use(publicRoutes);
-  }
-  app.use(authenticate(keys));
+  app.use(limitBodyTime);
+  app.use(strictHeaders);
+  app.use(overload.refuse);
+  app.use(requireHost);
+  app.use(crossOrigin(corsOrigins));
+  app.use(openTo(publicRoutes, guards.quotas));
+  app.use(authenticate(guards));
+  app.use(answerOptions(routers));
   app.use(routes);
-  app.use(unknownRoute(routes));
-  app.use(errorResponse(logger));
+  // For callers who are known, while strangers at their address are kept from them.
+  app.use(publicRoutes);
+  app.use(unknownRoute(routers));
+  app.use(errorResponse(logger, ['X-App-Key', ...(tokens === undefined ? [] : ['Bearer realm="tideline"'])]));
   return app;
 }
 
-const requestIds = new WeakMap<Request, string>();
-const requestIdPattern = /^[A-Za-z0-9_.:-]{1,64}$/;
+/** JSON loads nothing. Routes that answer pages bring a policy of their own. */
+const strictHeaders = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] },
+  },
+});
 
-/** The id that follows a request through logs and Kafka: the caller's X-Request-Id where it is a plain word. */
-export function requestIdOf(request: Request): string {
-  return requestIds.get(request) ?? '';
-}
+const requireHost: RequestHandler = (request, _response, next) => {
+  if (request.headers.host === undefined && request.httpVersion !== '1.0') {
+    throw invalidRequest('The request has no Host.');
+  }
+  next();
+};
 
-function observe(metrics: HttpMetrics, logger: Logger): RequestHandler {
+const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** What anybody may read, as often as the quota of their address allows. */
+function openTo(publicRoutes: Router, quotas: Quotas): RequestHandler {
   return (request, response, next) => {
-    const startedAt = performance.now();
-    const given = request.headers['x-request-id'];
-    const requestId = typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
-    requestIds.set(request, requestId);
-    response.set('X-Request-Id', requestId);
-    response.on('close', () => {
-      const seconds = (performance.now() - startedAt) / 1000;
-      const route = routeOf(request);
-      metrics.requestServed(route, request.method, response.statusCode, seconds);
-      logger.debug(
-        { requestId, method: request.method, route, status: response.statusCode, ms: Math.round(seconds * 1000) },
-        'request',
-      );
-    });
-    next();
-  };
-}
-
-/** The template of the route, which keeps the label's values few. */
-function routeOf(request: Request): string {
-  const route = request.route as { path?: unknown } | undefined;
-  return typeof route?.path === 'string' ? route.path : 'unknown';
-}
-
-/** 404, or 405 with `Allow` where the path has routes of other methods. */
-function unknownRoute(routes: Router): RequestHandler {
-  const layers = routes.stack as unknown as {
-    match(path: string): boolean;
-    route?: { methods: Record<string, boolean> };
-  }[];
-  return (request, response) => {
-    const methods = layers
-      .filter((layer) => layer.match(request.path))
-      .flatMap((layer) => Object.keys(layer.route?.methods ?? {}))
-      .map((method) => method.toUpperCase());
-    if (methods.length === 0) {
-      throw new TidelineError('not_found', 'There is no such route.');
+    const address = addressOf(request);
+    if (quotas.isExhausted(address)) {
+      const { authorization, 'x-app-key': key } = request.headers;
+      next(authorization === undefined && key === undefined ? overQuota() : undefined);
+      return;
     }
-    response.set('Allow', methods.join(', '));
-    throw new TidelineError('method_not_allowed', `This route takes ${methods.join(' and ')}.`);
+    if (!readingMethods.has(request.method)) {
+      next();
+      return;
+    }
+    const count = () => void quotas.countStranger(address).catch(() => undefined);
+    response.once('close', count);
+    publicRoutes(request, response, (error?: unknown) => {
+      response.off('close', count);
+      next(error);
+    });
   };
 }

@@ -1,15 +1,16 @@
-import { type RequestHandler, raw } from 'express';
+import type { RequestHandler } from 'express';
 import { activityLimits } from '../activity.js';
 import { invalidRequest, TidelineError } from '../errors.js';
+import { readBody } from './read-body.js';
 
 /**
  * Reads a JSON body strictly. Refused, each with its own message: another content type or charset (415), more than
- * `sizeMaxBytes` (413), invalid UTF-8, malformed JSON, and values that cannot be stored as they are: NUL, unpaired
+ * `sizeMaxBytes` (413), slower than 15 s (408), invalid UTF-8, malformed JSON, and values that cannot be stored as they are: NUL, unpaired
  * surrogates, numbers out of range, `__proto__`, `constructor` and `prototype` as names, nesting over 8.
  * Where a route takes one item or an array of them, `arraySizeMaxBytes` is the limit of an array.
  */
 export function jsonBody(sizeMaxBytes: number, arraySizeMaxBytes = sizeMaxBytes): RequestHandler[] {
-  return [requireJson, raw({ type: () => true, limit: arraySizeMaxBytes }), parse(sizeMaxBytes)];
+  return [requireJson, parse(sizeMaxBytes, arraySizeMaxBytes)];
 }
 
 const forbiddenNames = new Set(['__proto__', 'constructor', 'prototype']);
@@ -23,10 +24,10 @@ const requireJson: RequestHandler = (request, _response, next) => {
   next();
 };
 
-function parse(itemSizeMaxBytes: number): RequestHandler {
-  return (request, _response, next) => {
-    const bytes: unknown = request.body;
-    if (!Buffer.isBuffer(bytes) || bytes.length === 0) {
+function parse(itemSizeMaxBytes: number, sizeMaxBytes: number): RequestHandler {
+  return async (request, _response, next) => {
+    const bytes = await readBody(request, sizeMaxBytes);
+    if (bytes.length === 0) {
       throw invalidRequest('The request has no body.');
     }
     const value = parseJson(bytes);

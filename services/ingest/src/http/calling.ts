@@ -1,5 +1,5 @@
 import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
-import { requestIdOf } from '@tideline/shared/http/http-server';
+import { requestIdOf } from '@tideline/shared/http/request-log';
 import type { Request } from 'express';
 import type { Attempt, Caller } from '../caller.js';
 

@@ -3,16 +3,20 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { waitUntil } from './wait-until.js';
 
-/** Fanout as a process of its own, which can be killed and frozen. */
-export class FanoutProcess {
+/** A service as a process of its own, which can be killed and frozen. */
+export class ServiceProcess {
+  readonly #service: string;
   readonly #child: ChildProcess;
+  readonly #httpPort: number;
   readonly #operationsPort: number;
   #output = '';
 
-  /** `environment` must set the operations port. */
-  constructor(environment: Record<string, string>) {
+  /** `environment` must set the ports. */
+  constructor(service: 'ingest' | 'fanout' | 'feed-api', environment: Record<string, string>) {
+    this.#service = service;
+    this.#httpPort = Number(environment['TIDELINE_HTTP_PORT']);
     this.#operationsPort = Number(environment['TIDELINE_OPERATIONS_PORT']);
-    const main = fileURLToPath(new URL('../../services/fanout/src/main.ts', import.meta.url));
+    const main = fileURLToPath(new URL(`../../services/${service}/src/main.ts`, import.meta.url));
     this.#child = spawn(process.execPath, ['--conditions=tideline-source', '--import', 'tsx', main], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -22,6 +26,10 @@ export class FanoutProcess {
         this.#output += chunk.toString();
       });
     }
+  }
+
+  get ports() {
+    return { http: this.#httpPort, operations: this.#operationsPort };
   }
 
   /** What it logged so far. */
@@ -35,9 +43,9 @@ export class FanoutProcess {
   }
 
   async ready(): Promise<void> {
-    await waitUntil('fanout is ready', async () => {
+    await waitUntil(`${this.#service} is ready`, async () => {
       if (this.#hasEnded) {
-        throw new Error(`fanout ended: ${this.#output}`);
+        throw new Error(`${this.#service} ended: ${this.#output}`);
       }
       return fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
         (response) => response.ok,
