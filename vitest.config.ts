@@ -16,10 +16,18 @@ export default defineConfig({
   resolve,
   test: {
     reporters: ['default', './shared/testing/count-reporter.ts'],
+    coverage: {
+      // What runs in processes of their own, such as a fanout that a test kills, is not counted.
+      include: ['{shared,services/*,deploy}/src/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+      reportOnFailure: true,
+    },
     projects: [
       {
         resolve,
-        test: { name: 'unit', include: ['{shared,services/*,deploy}/src/**/*.test.ts'] },
+        // Speed is no matter of tests: a property takes longer while coverage is measured, or the machine is busy.
+        test: { name: 'unit', include: ['{shared,services/*,deploy}/src/**/*.test.ts'], testTimeout: 60_000 },
       },
       {
         resolve,
