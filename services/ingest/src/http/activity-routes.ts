@@ -1,15 +1,22 @@
 import { activityIdSchema, activityInputSchema, activityLimits } from '@tideline/shared/activity';
 import type { Database } from '@tideline/shared/database';
 import { invalidRequest, TidelineError } from '@tideline/shared/errors';
+import type { FanoutResult } from '@tideline/shared/fanout-results';
 import type { Api } from '@tideline/shared/http/api';
 import { actingAs, callingUser, type Principal } from '@tideline/shared/http/authenticate';
 import type { Request } from 'express';
 import { z } from 'zod';
-import { type AcceptanceTools, type ActedInput, acceptActivities } from '../activities/accept-activities.js';
+import {
+  type AcceptanceTools,
+  type AcceptedActivity,
+  type ActedInput,
+  acceptActivities,
+} from '../activities/accept-activities.js';
 import { activityAuthor } from '../activities/activity-author.js';
 import { type Deletion, type DeletionTools, deleteActivity } from '../activities/delete-activity.js';
 import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
+import { applied, appliedHeaders, preferHeaders, resultsInTime, waitPreferenceOf } from './prefer-wait.js';
 
 const activitySizeMaxBytes = 64 * 1024;
 const batchSizeMaxBytes = 4 * 1024 * 1024;
@@ -20,6 +27,17 @@ const batchSchema = z.array(z.unknown()).min(1).max(activityLimits.batchMax).pip
 const acceptedSchema = z
   .strictObject({ id: z.uuid(), timestamp: z.int().meta({ description: 'Unix milliseconds' }) })
   .meta({ id: 'AcceptedActivity' });
+
+const deliveredSchema = acceptedSchema
+  .extend({
+    fanout: z.strictObject({
+      fanoutCount: z.int().meta({ description: 'Followers to whom it was pushed' }),
+      strategy: z.enum(['fanout', 'lazy']).meta({
+        description: '`lazy`: nobody, because the author has so many that they read it from the author instead',
+      }),
+    }),
+  })
+  .meta({ id: 'DeliveredActivity' });
 
 export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools & DeletionTools): void {
   addWrite(
@@ -33,11 +51,17 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
       description: 'All of an array are taken or none is.',
       scope: 'write',
       body: { schema: activityInputSchema, what: 'activity', sizeMaxBytes: activitySizeMaxBytes },
+      headers: preferHeaders,
       batch: { schema: batchSchema, what: 'array of activities', sizeMaxBytes: batchSizeMaxBytes },
       replies: {
         202: {
           description: 'Durable: whoever may see it will, in milliseconds',
           schema: z.union([acceptedSchema, z.strictObject({ items: z.array(acceptedSchema) })]),
+        },
+        201: {
+          description: 'Delivered within the time that `Prefer: wait` gives',
+          schema: z.union([deliveredSchema, z.strictObject({ items: z.array(deliveredSchema) })]),
+          headers: appliedHeaders,
         },
       },
       errors: ['outcome_unknown'],
@@ -49,7 +73,25 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
         callerOf(request, principal, attempt),
         withActors(request, principal, inputs),
       );
-      return { status: 202, body: Array.isArray(body) ? { items } : items[0] };
+      const reply = (status: number, of: readonly object[]) => ({
+        status,
+        body: Array.isArray(body) ? { items: of } : of[0],
+      });
+      const waitS = waitPreferenceOf(request);
+      const results = await resultsInTime(
+        tools.cache,
+        waitS,
+        items.map(({ id }) => id),
+      );
+      return results === undefined
+        ? reply(202, items)
+        : {
+            ...reply(
+              201,
+              items.map((item) => delivered(item, results)),
+            ),
+            headers: applied(waitS),
+          };
     },
   );
 
@@ -74,6 +116,11 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
       return { status: 202, body: { id: params.id } };
     },
   );
+}
+
+function delivered(item: AcceptedActivity, results: ReadonlyMap<string, FanoutResult>) {
+  const { delivered: fanoutCount = 0, strategy = 'fanout' } = results.get(item.id) ?? {};
+  return { ...item, fanout: { fanoutCount, strategy } };
 }
 
 /** `actorId` defaults to the caller; only a service may name somebody else. */

@@ -2,6 +2,7 @@ import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
 import { requestIdOf } from '@tideline/shared/http/request-log';
 import type { Request } from 'express';
 import type { Attempt, Caller } from '../caller.js';
+import { waitPreferenceOf } from './prefer-wait.js';
 
 const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -11,6 +12,7 @@ export function callerOf(request: Request, principal: Principal, attempt: Attemp
     ...attempt,
     callerId: principal.kind === 'user' ? principal.userId : principal.name,
     requestId: requestIdOf(request),
+    ...(waitPreferenceOf(request) === undefined ? {} : { awaited: true }),
     ...(typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {}),
   };
 }

@@ -9,6 +9,7 @@ import { type Follow, type FollowTools, follow, unfollow } from '../follows/chan
 import { isKnownUser } from '../users/known-user.js';
 import { addWrite, type WriteTools } from './add-write.js';
 import { callerOf } from './calling.js';
+import { appliedHeaders, onceApplied, preferHeaders } from './prefer-wait.js';
 
 const batchSizeMaxBytes = 256 * 1024;
 
@@ -35,16 +36,21 @@ export function addFollowRoutes(api: Api, tools: WriteTools & FollowTools & Corr
       description: 'Following twice is one follow. A service may follow users that nobody named yet.',
       scope: 'write',
       params: userParams,
+      headers: preferHeaders,
       replies: {
-        202: { description: 'Takes effect in milliseconds', schema: z.strictObject({ following: z.literal(true) }) },
+        202: {
+          description: 'Takes effect in milliseconds; with `Prefer: wait`, it has',
+          schema: z.strictObject({ following: z.literal(true) }),
+          headers: appliedHeaders,
+        },
       },
       errors: ['not_found', 'outcome_unknown'],
     },
     async ({ principal, params, request }, attempt) => {
       const wanted = wantedFollow(callingUser(request, principal), params.userId);
       await requireKnown(tools.database, principal, wanted.followeeId);
-      await follow(tools, callerOf(request, principal, attempt), [wanted]);
-      return { status: 202, body: { following: true } };
+      const ids = await follow(tools, callerOf(request, principal, attempt), [wanted]);
+      return onceApplied(tools.cache, request, ids, { status: 202, body: { following: true } });
     },
   );
 
@@ -58,18 +64,23 @@ export function addFollowRoutes(api: Api, tools: WriteTools & FollowTools & Corr
       summary: 'Unfollow a user',
       scope: 'write',
       params: userParams,
+      headers: preferHeaders,
       replies: {
-        202: { description: 'The next read is without them', schema: z.strictObject({ following: z.literal(false) }) },
+        202: {
+          description: 'The next read is without them',
+          schema: z.strictObject({ following: z.literal(false) }),
+          headers: appliedHeaders,
+        },
       },
       errors: ['outcome_unknown'],
     },
     async ({ principal, params, request }, attempt) => {
-      await unfollow(
+      const id = await unfollow(
         tools,
         callerOf(request, principal, attempt),
         wantedFollow(callingUser(request, principal), params.userId),
       );
-      return { status: 202, body: { following: false } };
+      return onceApplied(tools.cache, request, [id], { status: 202, body: { following: false } });
     },
   );
 

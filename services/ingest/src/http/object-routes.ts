@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { describeObject, type ObjectTools } from '../objects/describe-object.js';
 import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
+import { appliedHeaders, onceApplied, preferHeaders } from './prefer-wait.js';
 
 const objectSizeMaxBytes = 64 * 1024;
 const urlLengthMax = 2_048;
@@ -39,8 +40,11 @@ export function addObjectRoutes(api: Api, tools: WriteTools & ObjectTools): void
         'Its owner or a service; a new object belongs to `ownerId`, else to the caller. Feeds show the new title within seconds, on old items too, and who likes, shares or comments on it notifies its owner.',
       scope: 'write',
       params: z.strictObject({ type: typeSchema, id: referenceSchema }),
+      headers: preferHeaders,
       body: { schema: objectSchema, what: 'object', sizeMaxBytes: objectSizeMaxBytes },
-      replies: { 202: { description: 'The object can be referred to', schema: describedSchema } },
+      replies: {
+        202: { description: 'The object can be referred to', schema: describedSchema, headers: appliedHeaders },
+      },
       errors: ['outcome_unknown'],
     },
     async ({ principal, params, body, request }, attempt) => {
@@ -49,11 +53,11 @@ export function addObjectRoutes(api: Api, tools: WriteTools & ObjectTools): void
         userId: actingAs(request, principal) ?? (principal.kind === 'user' ? principal.userId : undefined),
         isService: principal.kind === 'service',
       };
-      const { ownerId } = await describeObject(tools, callerOf(request, principal, attempt), describer, {
-        ...params,
-        ...body,
-      });
-      return { status: 202, body: { ...params, title: body.title, ownerId } };
+      const described = { ...params, ...body };
+      const caller = callerOf(request, principal, attempt);
+      const { recordId, ownerId } = await describeObject(tools, caller, describer, described);
+      const reply = { status: 202, body: { ...params, title: body.title, ownerId } };
+      return onceApplied(tools.cache, request, [recordId], reply);
     },
   );
 }

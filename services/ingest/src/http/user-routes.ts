@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { describeUser, type UserTools } from '../users/describe-user.js';
 import { addWrite, type WriteTools } from './add-write.js';
 import { actorOf, callerOf } from './calling.js';
+import { appliedHeaders, onceApplied, preferHeaders } from './prefer-wait.js';
 
 const userSizeMaxBytes = 64 * 1024;
 const nameLengthMax = 128;
@@ -30,11 +31,13 @@ export function addUserRoutes(api: Api, tools: WriteTools & UserTools): void {
       description: 'Oneself, or as a service anybody. Feeds show the new name within seconds, on old items too.',
       scope: 'write',
       params: z.strictObject({ id: userIdSchema }),
+      headers: preferHeaders,
       body: { schema: userSchema, what: 'user', sizeMaxBytes: userSizeMaxBytes },
       replies: {
         202: {
           description: 'The user can be referred to',
           schema: z.strictObject({ id: userIdSchema, name: z.string(), avatar: z.string().nullable() }),
+          headers: appliedHeaders,
         },
       },
       errors: ['outcome_unknown'],
@@ -45,8 +48,13 @@ export function addUserRoutes(api: Api, tools: WriteTools & UserTools): void {
       }
       const { name, avatar = null } = body;
       const described = { userId: params.id, name, avatar };
-      await describeUser(tools, callerOf(request, principal, attempt), actorOf(request, principal), described);
-      return { status: 202, body: { id: params.id, name, avatar } };
+      const recordId = await describeUser(
+        tools,
+        callerOf(request, principal, attempt),
+        actorOf(request, principal),
+        described,
+      );
+      return onceApplied(tools.cache, request, [recordId], { status: 202, body: { id: params.id, name, avatar } });
     },
   );
 }
