@@ -24,6 +24,8 @@ export interface FeedRequest extends PageRequest {
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
 export interface FeedPage extends Page<FeedItem> {
+  /** Ids of those items that are not for everybody. */
+  targeted: ReadonlySet<string>;
   /** True where Redis was not available, so that the page came from the database alone. */
   degraded: boolean;
 }
@@ -85,7 +87,8 @@ async function readFeed(
   const page = await readPage(tools.cursors, source, request);
   const items = await presentItems(tools, sql, page.items);
   tools.metrics.feedRead(feed.kind, strategy, sql.statements);
-  return { ...page, items, degraded };
+  const targeted = new Set(page.items.flatMap(({ id, to }) => (to === undefined ? [] : id)));
+  return { ...page, items, targeted, degraded };
 }
 
 /** From Redis down to the floor, below it from the database: one page, one order. */

@@ -5,7 +5,16 @@ import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { readActivity } from '../feed/read-activity.js';
 import { readActivityFanout } from '../feed/read-activity-fanout.js';
+import { activityStreamsActivity } from './activity-streams.js';
+import {
+  activityStreamsActivitySchema,
+  activityStreamsContent,
+  negotiated,
+  negotiationHeaders,
+  negotiationNote,
+} from './activity-streams-reply.js';
 import { itemSchema } from './items.js';
+import type { PublicLinks } from './public-links.js';
 import { readerOf } from './reading.js';
 
 const fanoutResultSchema = z
@@ -19,24 +28,35 @@ const fanoutResultSchema = z
   })
   .meta({ id: 'FanoutResult' });
 
-export function addActivityRoutes(api: Api, tools: FeedTools): void {
+export function addActivityRoutes(api: Api, tools: FeedTools, links: PublicLinks): void {
   api.add(
     {
       method: 'get',
       path: '/v1/activities/{id}',
       tag: 'Activities',
       summary: 'One activity',
+      description: negotiationNote,
       scope: 'read',
       params: z.strictObject({ id: activityIdSchema }),
-      replies: { 200: { description: 'The activity', schema: itemSchema } },
+      replies: {
+        200: {
+          description: 'The activity',
+          schema: itemSchema,
+          otherContent: activityStreamsContent(activityStreamsActivitySchema),
+          headers: negotiationHeaders,
+        },
+      },
       errors: ['not_found'],
     },
     async ({ principal, params, request }) => {
-      const item = await readActivity(tools, readerOf(request, principal), params.id);
-      if (item === undefined) {
+      const shown = await readActivity(tools, readerOf(request, principal), params.id);
+      if (shown === undefined) {
         throw new TidelineError('not_found', 'There is no such activity.');
       }
-      return { status: 200, body: item };
+      const { item, isPublic } = shown;
+      return negotiated(request, { status: 200, body: item }, () =>
+        activityStreamsActivity(request, links, item, isPublic),
+      );
     },
   );
 

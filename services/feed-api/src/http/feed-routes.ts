@@ -1,14 +1,33 @@
 import { userIdSchema } from '@tideline/shared/activity';
-import { type Api, notImplemented } from '@tideline/shared/http/api';
+import { type Api, notImplemented, type Reply } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
+import type { Request } from 'express';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
-import { readHomeFeed, readUserFeed } from '../feed/read-feed.js';
+import { type FeedPage, readHomeFeed, readUserFeed } from '../feed/read-feed.js';
+import { activityStreamsPage } from './activity-streams.js';
+import {
+  activityStreamsContent,
+  activityStreamsPageSchema,
+  negotiated,
+  negotiationHeaders,
+  negotiationNote,
+} from './activity-streams-reply.js';
 import { goAroundHeader, goesAround, pageQuery } from './feed-query.js';
 import { feedPageSchema } from './items.js';
 import { pageReply, pageReplyHeaders } from './page-reply.js';
 import type { PublicLinks } from './public-links.js';
 import { readerOf } from './reading.js';
+
+/** What both feeds answer. */
+const feedReplies = {
+  200: {
+    description: 'A page, newest first',
+    schema: feedPageSchema,
+    otherContent: activityStreamsContent(activityStreamsPageSchema),
+    headers: { ...pageReplyHeaders, ...negotiationHeaders },
+  },
+};
 
 const homeQuery = pageQuery.extend({
   strategy: z.enum(['hybrid', 'push', 'pull', 'materialized']).default('hybrid'),
@@ -22,11 +41,11 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/feeds/home',
       tag: 'Feeds',
       summary: "The caller's home feed",
-      description: '`strategy=materialized` and `aggregate=true` are not built yet and answer 501.',
+      description: `${negotiationNote}\n\n\`strategy=materialized\` and \`aggregate=true\` are not built yet and answer 501.`,
       scope: 'read',
       query: homeQuery,
       headers: goAroundHeader,
-      replies: { 200: { description: 'A page, newest first', schema: feedPageSchema, headers: pageReplyHeaders } },
+      replies: feedReplies,
       errors: ['invalid_cursor', 'not_implemented'],
       etag: true,
     },
@@ -36,7 +55,7 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       if (strategy === 'materialized' || aggregate === 'true') {
         throw notImplemented('strategy=materialized and aggregate=true');
       }
-      return pageReply(
+      return feedReply(
         request,
         links,
         await readHomeFeed(tools, reader, strategy, { ...page, goAround: goesAround(request) }),
@@ -50,14 +69,19 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/users/{id}/feed',
       tag: 'Feeds',
       summary: 'What a user did in public',
+      description: negotiationNote,
       scope: 'read',
       params: z.strictObject({ id: userIdSchema }),
       query: pageQuery,
-      replies: { 200: { description: 'A page, newest first', schema: feedPageSchema, headers: pageReplyHeaders } },
+      replies: feedReplies,
       errors: ['invalid_cursor', 'not_found'],
       etag: true,
     },
     async ({ principal, params, query, request }) =>
-      pageReply(request, links, await readUserFeed(tools, params.id, readerOf(request, principal), query)),
+      feedReply(request, links, await readUserFeed(tools, params.id, readerOf(request, principal), query)),
   );
+}
+
+function feedReply(request: Request, links: PublicLinks, page: FeedPage): Reply {
+  return negotiated(request, pageReply(request, links, page), () => activityStreamsPage(request, links, page));
 }

@@ -19,7 +19,7 @@ export function createApi(tools: FeedTools, links: PublicLinks): Api {
   const api = new Api();
   addFeedRoutes(api, tools, links);
   addUserRoutes(api, tools, links);
-  addActivityRoutes(api, tools);
+  addActivityRoutes(api, tools, links);
   addMeRoutes(api, tools);
   addCompatibilityRoutes(api, tools, links);
   addLaterRoutes(api);
