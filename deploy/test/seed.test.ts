@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkpoint } from '../src/import/checkpoint.js';
 import { activityLookUp } from '../src/import/import-target.js';
 import { ingestClient } from '../src/import/ingest-client.js';
 import { Crowd } from '../src/seed/crowd.js';
@@ -205,6 +206,20 @@ test('where the checkpoint was lost, the platform knows what is there', async ()
   expect(there).toMatchObject({ users, follows, posts, likes, ledger, objects });
   expect(third.lines[0]).toBe('All of it is there already: nothing was added.');
   expect(third.requests).toBe(0);
+});
+
+test('a checkpoint of another platform at the same address does not count', async () => {
+  const settings = { seed: 4, users: 10, posts: 20, likes: 5, followsPerUser: 2 };
+  const beganId = '01900000-0000-7000-8000-000000000000';
+  const ingestUrl = `http://127.0.0.1:${platform.ports.ingest}`;
+  const file = checkpoint(join(folder, 'state'), 'crowd 4', ingestUrl);
+  await file.write({ settings, until: Date.now(), beganId, finished: true, sent: { users: 10 } });
+
+  const run = await seed(settings);
+
+  expect(run.error).toBeUndefined();
+  expect(run.lines[0]).toBe('What was sent before is not there any more: sending everything.');
+  expect(await rowsOf(4)).toEqual(expectedRows(settings));
 });
 
 test('sent again when asked to, posts and likes stay single', async () => {
