@@ -40,3 +40,19 @@ test('the last lines are kept, and no more', async () => {
 
   expect([lastLines.length, lastLines[0], lastLines.at(-1)]).toEqual([15, 'ingest   | line 85', 'ingest   | line 99']);
 });
+
+test('of requests only those that failed are shown, in one short line', async () => {
+  const request = { level: 30, time: Date.UTC(2026, 0, 1), service: 'ingest', requestId: 'r1', method: 'POST' };
+  const records = [
+    { ...request, principal: { kind: 'user', name: '1' }, route: '/v1/activities', status: 202, ms: 3.1 },
+    { ...request, principal: { kind: 'user', name: '1' }, route: '/v1/follows', status: 403, code: 'forbidden', ms: 2 },
+    { ...request, route: 'unknown', status: 401, code: 'unauthenticated', ms: 1 },
+  ];
+
+  const { lines } = await shown(records.map((record) => `${JSON.stringify({ ...record, msg: 'request' })}\n`).join(''));
+
+  expect(lines.map((line) => line.replace(/^.*INFO: /, ''))).toEqual([
+    'POST /v1/follows by user 1: 403 forbidden after 2 ms, request r1',
+    'POST unknown by a stranger: 401 unauthenticated after 1 ms, request r1',
+  ]);
+});

@@ -1,8 +1,7 @@
 import { userIdSchema } from '@tideline/shared/activity';
 import { TidelineError } from '@tideline/shared/errors';
 import type { Api } from '@tideline/shared/http/api';
-import { callingUser } from '@tideline/shared/http/authenticate';
-import type { Request } from 'express';
+import { callingUser, credentialOf } from '@tideline/shared/http/authenticate';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { nameOwnUser, readOwnUser } from '../storage/own-user.js';
@@ -44,7 +43,7 @@ export function addMeRoutes(api: Api, tools: FeedTools): void {
       const body = {
         id: userId,
         name: user.name,
-        auth_token: presentedCredential(request),
+        auth_token: credentialOf(request),
         follow_ids: user.followIds,
         created_at: user.createdAt.toISOString(),
         updated_at: user.updatedAt.toISOString(),
@@ -52,10 +51,4 @@ export function addMeRoutes(api: Api, tools: FeedTools): void {
       return { status: 200, headers: { 'Cache-Control': 'no-store' }, body };
     },
   );
-}
-
-/** The key or the token, without what it was wrapped in. */
-function presentedCredential(request: Request): string {
-  const key = request.headers['x-app-key'];
-  return typeof key === 'string' ? key : (request.headers.authorization ?? '').replace(/^\S+ +/, '');
 }
