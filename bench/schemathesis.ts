@@ -75,7 +75,8 @@ async function fuzz(origin: string): Promise<number> {
 }
 
 async function run(command: string, args: readonly string[]): Promise<number> {
-  const child = spawn(command, args, { stdio: 'inherit' });
+  // It keeps what it found where it is run.
+  const child = spawn(command, args, { stdio: 'inherit', cwd: inCheckout('.tideline') });
   const [status] = (await once(child, 'exit')) as [number | null];
   return status ?? 1;
 }
