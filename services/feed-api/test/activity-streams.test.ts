@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
+import vocabulary from 'activitystreams-context' with { type: 'json' };
 import jsonld, { type JsonLdDocument, type Options } from 'jsonld';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -15,12 +15,10 @@ const as = `${vocabularyUrl}#`;
 const ours = 'urn:tideline:ns:';
 const reader = 'reader';
 
-const vocabulary = createRequire(import.meta.url)('activitystreams-context') as {
-  '@context': Record<string, string | { '@id': string }>;
-};
+const context: { '@context': Record<string, string | { '@id': string }> } = vocabulary;
 /** Every term that the vocabulary defines, as an IRI. */
 const vocabularyTerms = new Set(
-  Object.values(vocabulary['@context'])
+  Object.values(context['@context'])
     .map((term) => (typeof term === 'string' ? term : term['@id']))
     .map((iri) => iri.replace(/^as:/, as)),
 );
@@ -74,7 +72,7 @@ async function read(path: string, accept = activityJson, actAs = reader) {
 const expanding: Options.Expand & { safe: boolean } = {
   documentLoader: (url) =>
     url === vocabularyUrl
-      ? Promise.resolve({ documentUrl: url, document: vocabulary })
+      ? Promise.resolve({ documentUrl: url, document: context })
       : Promise.reject(new Error(`${url} is not to be read`)),
   // Whatever expansion would drop is an error.
   safe: true,
