@@ -194,8 +194,12 @@ function streamed({ contentType, middleware, handle }: StreamDefinition): Reques
 }
 
 function send({ etag }: OperationDefinition, request: Request, response: Response, reply: Reply): void {
-  const { status, contentType = 'application/json', headers = {}, body } = reply;
+  const { status, contentType = 'application/json', headers: { Vary: varies, ...headers } = {}, body } = reply;
   response.status(status).set(headers);
+  if (varies !== undefined) {
+    // Added, because the answer may vary by what others look at too: CORS looks at Origin.
+    response.vary(varies);
+  }
   if (body === undefined) {
     response.end();
     return;
