@@ -1,5 +1,6 @@
 import { describedRoutes, servedRoutes } from '@tideline/testing/documents';
 import { expect, test } from 'vitest';
+import { PublicLinks } from './public-links.js';
 import { createApi } from './routes.js';
 
 /** The contract of feed-api. */
@@ -28,7 +29,7 @@ const contract = [
 ];
 
 test('every route of the contract is served and documented, and nothing else is', async () => {
-  const api = createApi({} as Parameters<typeof createApi>[0]);
+  const api = createApi({} as Parameters<typeof createApi>[0], new PublicLinks(undefined));
   const { routes, faults } = await describedRoutes(api);
   expect(faults).toEqual([]);
   expect(servedRoutes(api)).toEqual(contract);
