@@ -2,7 +2,7 @@
 // usage: npm run schemathesis -w bench -- [--examples 100] [--seed 1]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { inCheckout } from '@tideline/deploy/servers/checkout';
 import { numberArguments } from './arguments.js';
@@ -37,6 +37,7 @@ console.log(`${2 - failed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 async function install(): Promise<void> {
+  await mkdir(inCheckout('.tideline'), { recursive: true });
   const installed = await access(`${environment}/bin/st`).then(
     () => true,
     () => false,
