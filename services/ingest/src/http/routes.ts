@@ -1,6 +1,6 @@
 import { Api } from '@tideline/shared/http/api';
 import { addActivityRoutes } from './activity-routes.js';
-import { addCompatRoutes } from './compat-routes.js';
+import { addCompatibilityRoutes } from './compatibility-routes.js';
 import { addFollowRoutes } from './follow-routes.js';
 import { addObjectRoutes } from './object-routes.js';
 import { addUserRoutes } from './user-routes.js';
@@ -9,7 +9,7 @@ type RouteTools = Parameters<typeof addActivityRoutes>[1] &
   Parameters<typeof addFollowRoutes>[1] &
   Parameters<typeof addUserRoutes>[1] &
   Parameters<typeof addObjectRoutes>[1] &
-  Parameters<typeof addCompatRoutes>[1];
+  Parameters<typeof addCompatibilityRoutes>[1];
 
 export const documentDescription = {
   title: 'Tideline ingest',
@@ -24,7 +24,7 @@ export function createApi(tools: RouteTools): Api {
   addFollowRoutes(api, tools);
   addUserRoutes(api, tools);
   addObjectRoutes(api, tools);
-  addCompatRoutes(api, tools);
+  addCompatibilityRoutes(api, tools);
   for (const relation of ['mutes', 'blocks']) {
     const path = `/v1/${relation}/{userId}`;
     api.addLater({ method: 'put', path, tag: 'Not built yet', summary: `Adding to ${relation}` });

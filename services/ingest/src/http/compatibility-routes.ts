@@ -24,7 +24,7 @@ const fanoutWaitMs = 2_000;
 const bodySizeMaxBytes = 64 * 1024;
 const tag = 'Compatibility';
 
-export type CompatTools = WriteTools &
+export type CompatibilityTools = WriteTools &
   AcceptanceTools &
   ObjectTools &
   FollowTools &
@@ -33,7 +33,7 @@ export type CompatTools = WriteTools &
     findObject(id: string): Promise<FoundObject | undefined>;
   };
 
-export function addCompatRoutes(api: Api, tools: CompatTools): void {
+export function addCompatibilityRoutes(api: Api, tools: CompatibilityTools): void {
   addPost(api, tools);
   addActivity(api, tools);
   addFollowsByName(api, tools);
@@ -42,7 +42,7 @@ export function addCompatRoutes(api: Api, tools: CompatTools): void {
 
 const postSchema = z.strictObject({ type: z.enum(['post', 'photo']), content: textSchema.min(1) });
 
-function addPost(api: Api, tools: CompatTools): void {
+function addPost(api: Api, tools: CompatibilityTools): void {
   addWrite(
     api,
     tools,
@@ -73,7 +73,7 @@ function addPost(api: Api, tools: CompatTools): void {
 
 const activitySchema = z.strictObject({ verb: contentVerbSchema, object_id: referenceSchema });
 
-function addActivity(api: Api, tools: CompatTools): void {
+function addActivity(api: Api, tools: CompatibilityTools): void {
   addWrite(
     api,
     tools,
@@ -115,7 +115,7 @@ const nameSchema = z.string().min(1).max(128).meta({ description: "A user's name
 const followByNameSchema = z.strictObject({ follow: nameSchema });
 const unfollowByNameSchema = z.strictObject({ unfollow: nameSchema });
 
-function addFollowsByName(api: Api, tools: CompatTools): void {
+function addFollowsByName(api: Api, tools: CompatibilityTools): void {
   const definition = {
     method: 'post',
     tag,
@@ -162,7 +162,7 @@ function addFollowsByName(api: Api, tools: CompatTools): void {
 type FollowVerb = 'follow' | 'unfollow';
 
 async function changeFollowByName(
-  tools: CompatTools,
+  tools: CompatibilityTools,
   { principal, request }: Call,
   attempt: Attempt,
   verb: FollowVerb,
@@ -174,7 +174,7 @@ async function changeFollowByName(
   return { status: 200, body: { verb, message: `Done: ${verb} ${name}.` } };
 }
 
-function addFollowsById(api: Api, tools: CompatTools): void {
+function addFollowsById(api: Api, tools: CompatibilityTools): void {
   for (const [method, verb, summary] of [
     ['post', 'follow', 'Follow a user: their recent activities are in the home feed at once'],
     ['delete', 'unfollow', 'Unfollow a user: their activities leave the home feed at once'],
@@ -207,7 +207,12 @@ function addFollowsById(api: Api, tools: CompatTools): void {
   }
 }
 
-async function changeFollow(tools: CompatTools, caller: Caller, verb: FollowVerb, change: Follow): Promise<void> {
+async function changeFollow(
+  tools: CompatibilityTools,
+  caller: Caller,
+  verb: FollowVerb,
+  change: Follow,
+): Promise<void> {
   const awaited: Caller = { ...caller, awaited: true };
   const ids = verb === 'follow' ? await follow(tools, awaited, [change]) : [await unfollow(tools, awaited, change)];
   await waitForFanout(tools.cache, ids, fanoutWaitMs);
