@@ -1,4 +1,5 @@
 import { activityIdToBytes, timestampOf } from '@tideline/shared/activity-id';
+import type { ObjectReference } from '@tideline/shared/objects';
 import type { Register } from '../inbox/register-store.js';
 import { type Deed, friendsDeeds, ownDeeds } from '../storage/deeds.js';
 import { SqlScope } from '../storage/sql-scope.js';
@@ -68,18 +69,30 @@ export async function readDeeds(
   return { ...page, items };
 }
 
-async function presentDeeds({ names }: FeedTools, sql: SqlScope, deeds: readonly Deed[]): Promise<DeedItem[]> {
-  const users = deeds.flatMap(({ actorId, targetTitle, concernedId }) =>
-    targetTitle === null && concernedId !== null ? [actorId, concernedId] : [actorId],
-  );
-  const known = await names.read(sql, new Set(users));
-  const nameOf = (userId: string) => known.get(userId)?.name ?? userId;
-  return deeds.map(({ id, actorId, verb, objectType, objectId, targetTitle, concernedId }) => ({
-    actor_name: nameOf(actorId),
-    verb,
-    object_id: objectId,
-    object_type: objectType,
-    target_name: targetTitle ?? (concernedId === null ? null : nameOf(concernedId)),
-    time: new Date(timestampOf(id)).toISOString(),
-  }));
+/** With current names of users and current titles of targets. */
+async function presentDeeds({ names, titles }: FeedTools, sql: SqlScope, deeds: readonly Deed[]): Promise<DeedItem[]> {
+  const [users, titleOf] = await Promise.all([
+    names.read(
+      sql,
+      deeds.flatMap(({ actorId, concernedId }) => (concernedId === null ? [actorId] : [actorId, concernedId])),
+    ),
+    titles.read(sql, deeds.flatMap(targetOf)),
+  ]);
+  const nameOf = (userId: string) => users.get(userId)?.name ?? userId;
+  return deeds.map((deed) => {
+    const [target] = targetOf(deed);
+    const concerned = deed.concernedId === null ? null : nameOf(deed.concernedId);
+    return {
+      actor_name: nameOf(deed.actorId),
+      verb: deed.verb,
+      object_id: deed.objectId,
+      object_type: deed.objectType,
+      target_name: (target && titleOf(target.type, target.id)) ?? deed.targetTitle ?? concerned,
+      time: new Date(timestampOf(deed.id)).toISOString(),
+    };
+  });
+}
+
+function targetOf({ targetType, targetId }: Deed): ObjectReference[] {
+  return targetType === null || targetId === null ? [] : [{ type: targetType, id: targetId }];
 }

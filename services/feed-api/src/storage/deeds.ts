@@ -8,6 +8,8 @@ export interface Deed {
   verb: string;
   objectType: string;
   objectId: string;
+  targetType: string | null;
+  targetId: string | null;
   targetTitle: string | null;
   /** Whom it concerns: who was followed, or to whom the object belongs. */
   concernedId: string | null;
@@ -15,7 +17,8 @@ export interface Deed {
 
 const contentColumns = `
   a.id, a.actor_id as "actorId", a.verb, a.object_type as "objectType", a.object_id as "objectId",
-  a.target_title as "targetTitle", a.object_owner_id as "concernedId"`;
+  a.target_type as "targetType", a.target_id as "targetId", a.target_title as "targetTitle",
+  a.object_owner_id as "concernedId"`;
 
 const belowInTime = 'a.time <= activity_time($<before>) and a.id < $<before>';
 
@@ -31,13 +34,15 @@ const changedSomething = `
     order by earlier.log_generation desc, earlier.log_offset desc
     limit 1), 'unfollow')`;
 
-// Who posts something new describes it in the same request: that is one deed, the post.
+// Who posts something new describes it in the same request: that is one deed, the post. A request that was repeated left
+// several copies of the description, of which one belongs to the post.
 const partOfPost = `
   c.verb = 'update' and exists (
     select
-    from activities a
-    where a.actor_id = c.actor_id and a.request_id = c.request_id
-      and a.object_type = c.object_type and a.object_id = c.object_id
+    from control_activities copy
+    join activities a on a.actor_id = copy.actor_id and a.request_id = copy.request_id
+      and a.object_type = copy.object_type and a.object_id = copy.object_id
+    where copy.actor_id = c.actor_id and copy.id = c.id
       and a.time between activity_time(c.id) - interval '1 minute' and activity_time(c.id) + interval '1 minute')`;
 
 const ownSql = `
@@ -52,7 +57,7 @@ const ownSql = `
   union all
   (
     select distinct on (c.id)
-      c.id, c.actor_id, c.verb, c.object_type, c.object_id, null,
+      c.id, c.actor_id, c.verb, c.object_type, c.object_id, null, null, null,
       case when c.object_type = 'user' and c.verb <> 'update' then c.object_id end
     from control_activities c
     where c.actor_id = $<reader> and c.id < $<before> and (${changedSomething}) and not (${partOfPost})
