@@ -218,6 +218,8 @@ test('without Redis pages are right and say that they are degraded; afterwards n
         expect(new Set(body.items.map(({ id }) => id)).size).toBe(20);
       }
     }
+    const result = await platform.feedApi.request('GET', `/v1/activities/${postedBefore[0]?.id}/fanout`);
+    expect(result.status).toBe(503);
     const posted = { actorId: 'author-1', verb: 'post', objectType: 'note', objectId: 'without-redis' };
     const { status, body, ms } = await timed(
       platform.ingest.request<{ id: string }>('POST', '/v1/activities', { body: posted }),
