@@ -83,7 +83,7 @@ export class HttpClient {
     return body;
   }
 
-  /** Walks a feed from its first page to its last and returns all items. */
+  /** Walks a feed from its first page to its last and returns all items, as they are now: none of what was kept. */
   async walk(path: string, reader: string, limit: number, query: Record<string, string> = {}): Promise<FeedItem[]> {
     const items: FeedItem[] = [];
     let cursor: string | null = null;
@@ -93,7 +93,8 @@ export class HttpClient {
         limit: String(limit),
         ...(cursor === null ? {} : { cursor }),
       });
-      const body: PageBody = await this.succeed<PageBody>('GET', `${path}?${parameters}`, { actAs: reader });
+      const options = { actAs: reader, headers: { 'cache-control': 'no-cache' } };
+      const body: PageBody = await this.succeed<PageBody>('GET', `${path}?${parameters}`, options);
       items.push(...body.items);
       if (body.nextCursor === null) {
         return items;
