@@ -75,7 +75,13 @@ export class Contract {
   }
 }
 
-export interface OpenApiDocument {
+/** What a running service says that its answers are. */
+export async function readContract(origin: string): Promise<Contract> {
+  const response = await fetch(`${origin}/openapi.json`);
+  return new Contract((await response.json()) as OpenApiDocument);
+}
+
+interface OpenApiDocument {
   paths: Record<string, Record<string, OpenApiOperation>>;
 }
 

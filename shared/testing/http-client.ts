@@ -1,5 +1,5 @@
 import type { FeedItem } from '@tideline/shared/activity';
-import { Contract, type OpenApiDocument } from './contract.js';
+import { type Contract, readContract } from './contract.js';
 
 export interface RequestOptions {
   /** Sent as JSON. */
@@ -63,15 +63,9 @@ export class HttpClient {
       headers: response.headers,
       body: (text === '' ? undefined : isJson(contentType) ? JSON.parse(text) : text) as Body,
     };
-    this.#contract ??= this.#readContract();
+    this.#contract ??= readContract(this.origin);
     (await this.#contract).check(method, path, { ...answer, contentType });
     return answer;
-  }
-
-  /** What the service says its answers are; every one that a test gets is held against it. */
-  async #readContract(): Promise<Contract> {
-    const response = await fetch(`${this.origin}/openapi.json`);
-    return new Contract((await response.json()) as OpenApiDocument);
   }
 
   /** Like `request`, but fails unless the status is a success. */

@@ -6,6 +6,7 @@ import { type Database, openDatabase } from '@tideline/shared/database';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic } from '@tideline/shared/topics';
+import { type Contract, readContract } from '@tideline/testing/contract';
 import { type IngestConfig, readConfig } from '../src/config.js';
 import { type IngestService, startIngest } from '../src/service.js';
 
@@ -158,6 +159,7 @@ export class Installation {
 
 export class RunningIngest {
   readonly #service: IngestService;
+  #contract: Promise<Contract> | undefined;
 
   constructor(service: IngestService) {
     this.#service = service;
@@ -167,6 +169,7 @@ export class RunningIngest {
     return `http://127.0.0.1:${this.#service.httpPort}`;
   }
 
+  /** An answer that the service's own document does not describe is an error. */
   async call(path: string, { method = 'POST', key, headers = {}, body }: Call = {}): Promise<Answer> {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(`${this.url}${path}`, {
@@ -180,7 +183,11 @@ export class RunningIngest {
         ? {}
         : { body: isRaw ? (body as NonNullable<RequestInit['body']>) : JSON.stringify(body) }),
     });
-    return { status: response.status, headers: response.headers, body: (await response.json()) as Answer['body'] };
+    const { status } = response;
+    const answer = { status, headers: response.headers, body: (await response.json()) as Answer['body'] };
+    this.#contract ??= readContract(this.url);
+    (await this.#contract).check(method, path, { ...answer, contentType: response.headers.get('content-type') });
+    return answer;
   }
 
   /** What the operations server answers to `/readyz`. */
