@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { type FaultServers, startFaultServers } from '@tideline/testing/fault-servers';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type AnsweredLine, openLines, postLines } from './line-client.js';
 
 /** What becomes of writes while Kafka goes away and comes back. */
 
@@ -66,4 +68,52 @@ test('an unknown outcome is repeated under its Idempotency-Key with the very sam
     `select id from activities where object_id in ('1', '2', '3') order by object_id`,
   );
   expect(rows.map(({ id }) => id)).toEqual(ids);
+});
+
+test('a stream of lines ends where Kafka is lost, and goes on from its first line without an id', async () => {
+  const lines = Array.from({ length: 3_000 }, (_, i) => ({
+    actorId: `actor-${i % 7}`,
+    verb: 'post',
+    objectType: 'line',
+    objectId: String(i),
+    foreignId: `line-${i}`,
+    timestamp: 1_700_000_000_000 + i,
+  }));
+  const textOf = (some: readonly object[]) => some.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const origin = `http://127.0.0.1:${platform.ports.ingest}`;
+  const acceptedBefore = 1_000;
+
+  const stream = openLines(origin, 'demo-producer');
+  const closed = once(stream.request, 'close');
+  stream.request.write(textOf(lines.slice(0, acceptedBefore)));
+  const answered: AnsweredLine[] = [];
+  for await (const answer of stream.answers()) {
+    answered.push(answer);
+    if (answered.length === acceptedBefore) {
+      await control().stopServer('kafka', 'KILL');
+      // Not ended: it is ingest that ends.
+      stream.request.write(textOf(lines.slice(acceptedBefore)));
+    }
+  }
+  await closed;
+  const firstWithout = answered.findIndex(({ id }) => id === undefined);
+  expect(firstWithout).toBeGreaterThanOrEqual(acceptedBefore);
+  expect(['outcome_unknown', 'unavailable']).toContain(answered[firstWithout]?.error?.code);
+  expect(answered.map(({ line }) => line)).toEqual(answered.map((_, i) => i + 1));
+
+  await control().startServer('kafka');
+  const rest = lines.slice(firstWithout);
+  await waitUntil(
+    'the rest is accepted',
+    async () => {
+      const { status, answers } = await postLines(origin, 'demo-producer', textOf(rest));
+      return status === 200 && answers.length === rest.length && answers.every(({ id }) => id !== undefined);
+    },
+    recoveryMaxMs,
+  );
+  await platform.settle();
+  const { rows } = await platform.database.query<{ object_id: string }>(
+    `select object_id from activities where object_type = 'line' order by object_id::int`,
+  );
+  expect(rows.map(({ object_id }) => object_id)).toEqual(lines.map(({ objectId }) => objectId));
 });

@@ -10,19 +10,22 @@ import { readBody } from './read-body.js';
  * Where a route takes one item or an array of them, `arraySizeMaxBytes` is the limit of an array.
  */
 export function jsonBody(sizeMaxBytes: number, arraySizeMaxBytes = sizeMaxBytes): RequestHandler[] {
-  return [requireJson, parse(sizeMaxBytes, arraySizeMaxBytes)];
+  return [requireContentType('application/json'), parse(sizeMaxBytes, arraySizeMaxBytes)];
 }
 
 const forbiddenNames = new Set(['__proto__', 'constructor', 'prototype']);
 
-const requireJson: RequestHandler = (request, _response, next) => {
-  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
-  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
-  if (type.trim() !== 'application/json' || (charset !== undefined && !/^charset="?utf-8"?$/.test(charset))) {
-    throw new TidelineError('unsupported_media_type', 'The body must be application/json in UTF-8.');
-  }
-  next();
-};
+/** Refuses bodies of another content type, or in another charset than UTF-8. */
+export function requireContentType(wanted: string): RequestHandler {
+  return (request, _response, next) => {
+    const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+    const charset = parameters.map((each) => each.trim()).find((each) => each.startsWith('charset='));
+    if (type.trim() !== wanted || (charset !== undefined && !/^charset="?utf-8"?$/.test(charset))) {
+      throw new TidelineError('unsupported_media_type', `The body must be ${wanted} in UTF-8.`);
+    }
+    next();
+  };
+}
 
 function parse(itemSizeMaxBytes: number, sizeMaxBytes: number): RequestHandler {
   return async (request, _response, next) => {
@@ -39,11 +42,13 @@ function parse(itemSizeMaxBytes: number, sizeMaxBytes: number): RequestHandler {
   };
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Throws `invalid_request`. */
 export function parseJson(bytes: Buffer): unknown {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = JSON.parse(utf8.decode(bytes));
   } catch (error) {
     throw invalidRequest(error instanceof TypeError ? 'The body is not valid UTF-8.' : 'The body is not valid JSON.');
   }

@@ -108,7 +108,10 @@ function requestBody({ body, batch, stream }: OperationDefinition) {
     return {};
   }
   const schema = batch === undefined ? body.schema : z.union([body.schema, batch.schema]);
-  const lines = stream === undefined ? {} : { [stream.contentType]: { schema: { type: 'string' as const } } };
+  const lines =
+    stream === undefined
+      ? {}
+      : { [stream.contentType]: { schema: { type: 'string' as const, description: stream.description } } };
   return { body: { required: true, content: { 'application/json': { schema }, ...lines } } };
 }
 

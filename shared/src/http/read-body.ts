@@ -27,7 +27,8 @@ export async function readBody(request: Request, sizeMaxBytes: number): Promise<
   }
 }
 
-function decoderOf(encoding = 'identity'): Transform | undefined {
+/** What decompresses a body, or undefined where nothing has to. Throws `unsupported_media_type`. */
+export function decoderOf(encoding = 'identity'): Transform | undefined {
   switch (encoding.toLowerCase()) {
     case 'identity':
       return undefined;

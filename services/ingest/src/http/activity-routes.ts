@@ -1,21 +1,17 @@
 import { activityIdSchema, activityInputSchema, activityLimits } from '@tideline/shared/activity';
 import type { Database } from '@tideline/shared/database';
-import { invalidRequest, TidelineError } from '@tideline/shared/errors';
+import { TidelineError } from '@tideline/shared/errors';
 import type { FanoutResult } from '@tideline/shared/fanout-results';
 import type { Api } from '@tideline/shared/http/api';
 import { actingAs, callingUser, type Principal } from '@tideline/shared/http/authenticate';
 import type { Request } from 'express';
 import { z } from 'zod';
-import {
-  type AcceptanceTools,
-  type AcceptedActivity,
-  type ActedInput,
-  acceptActivities,
-} from '../activities/accept-activities.js';
+import { type AcceptanceTools, type AcceptedActivity, acceptActivities } from '../activities/accept-activities.js';
 import { activityAuthor } from '../activities/activity-author.js';
 import { type Deletion, type DeletionTools, deleteActivity } from '../activities/delete-activity.js';
 import { addWrite, type WriteTools } from './add-write.js';
-import { actorOf, callerOf } from './calling.js';
+import { actorChooser, actorOf, callerOf } from './calling.js';
+import { lineStream } from './line-stream.js';
 import { applied, appliedHeaders, preferHeaders, resultsInTime, waitPreferenceOf } from './prefer-wait.js';
 
 const activitySizeMaxBytes = 64 * 1024;
@@ -47,10 +43,12 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
       method: 'post',
       path: '/v1/activities',
       tag: 'Activities',
-      summary: 'Post one activity, or an array of up to 500',
-      description: 'All of an array are taken or none is.',
+      summary: 'Post one activity, an array of up to 500, or a stream of any length',
+      description:
+        'All of an array are taken or none is. A stream is answered line by line; it takes no Idempotency-Key and no preference.',
       scope: 'write',
       body: { schema: activityInputSchema, what: 'activity', sizeMaxBytes: activitySizeMaxBytes },
+      stream: lineStream(tools),
       headers: preferHeaders,
       batch: { schema: batchSchema, what: 'array of activities', sizeMaxBytes: batchSizeMaxBytes },
       replies: {
@@ -67,31 +65,16 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
       errors: ['outcome_unknown'],
     },
     async ({ principal, body, request }, attempt) => {
-      const inputs = Array.isArray(body) ? body : [body];
-      const items = await acceptActivities(
-        tools,
-        callerOf(request, principal, attempt),
-        withActors(request, principal, inputs),
-      );
-      const reply = (status: number, of: readonly object[]) => ({
-        status,
-        body: Array.isArray(body) ? { items: of } : of[0],
-      });
+      const inputs = (Array.isArray(body) ? body : [body]).map(actorChooser(request, principal));
+      const items = await acceptActivities(tools, callerOf(request, principal, attempt), inputs);
       const waitS = waitPreferenceOf(request);
-      const results = await resultsInTime(
-        tools.cache,
-        waitS,
-        items.map(({ id }) => id),
-      );
-      return results === undefined
-        ? reply(202, items)
-        : {
-            ...reply(
-              201,
-              items.map((item) => delivered(item, results)),
-            ),
-            headers: applied(waitS),
-          };
+      const results = await resultsInTime(tools.cache, waitS, idsOf(items));
+      const answered = results === undefined ? items : items.map((item) => delivered(item, results));
+      return {
+        status: results === undefined ? 202 : 201,
+        headers: results === undefined ? {} : applied(waitS),
+        body: Array.isArray(body) ? { items: answered } : answered[0],
+      };
     },
   );
 
@@ -118,28 +101,13 @@ export function addActivityRoutes(api: Api, tools: WriteTools & AcceptanceTools 
   );
 }
 
+function idsOf(items: readonly AcceptedActivity[]): string[] {
+  return items.map(({ id }) => id);
+}
+
 function delivered(item: AcceptedActivity, results: ReadonlyMap<string, FanoutResult>) {
   const { delivered: fanoutCount = 0, strategy = 'fanout' } = results.get(item.id) ?? {};
   return { ...item, fanout: { fanoutCount, strategy } };
-}
-
-/** `actorId` defaults to the caller; only a service may name somebody else. */
-export function withActors(
-  request: Request,
-  principal: Principal,
-  inputs: readonly z.output<typeof activityInputSchema>[],
-): ActedInput[] {
-  const caller = actingAs(request, principal) ?? (principal.kind === 'user' ? principal.userId : undefined);
-  return inputs.map((input) => {
-    const actorId = input.actorId ?? caller;
-    if (actorId === undefined) {
-      throw invalidRequest('A service key needs actorId or X-Act-As, to say whose activity it is.');
-    }
-    if (principal.kind === 'user' && actorId !== principal.userId) {
-      throw new TidelineError('forbidden', 'A user key posts activities of its own user only.');
-    }
-    return { ...input, actorId };
-  });
 }
 
 /** A user deletes what is theirs. An administrator who acts as nobody deletes whosever it is. */

@@ -1,6 +1,9 @@
+import type { ActivityInput } from '@tideline/shared/activity';
+import { invalidRequest, TidelineError } from '@tideline/shared/errors';
 import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
 import { requestIdOf } from '@tideline/shared/http/request-log';
 import type { Request } from 'express';
+import type { ActedInput } from '../activities/accept-activities.js';
 import type { Attempt, Caller } from '../caller.js';
 import { waitPreferenceOf } from './prefer-wait.js';
 
@@ -14,6 +17,21 @@ export function callerOf(request: Request, principal: Principal, attempt: Attemp
     requestId: requestIdOf(request),
     ...(waitPreferenceOf(request) === undefined ? {} : { awaited: true }),
     ...(typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {}),
+  };
+}
+
+/** Says whose an activity is: `actorId` defaults to the caller, and only a service may name somebody else. */
+export function actorChooser(request: Request, principal: Principal): (input: ActivityInput) => ActedInput {
+  const caller = actingAs(request, principal) ?? (principal.kind === 'user' ? principal.userId : undefined);
+  return (input) => {
+    const actorId = input.actorId ?? caller;
+    if (actorId === undefined) {
+      throw invalidRequest('A service key needs actorId or X-Act-As, to say whose activity it is.');
+    }
+    if (principal.kind === 'user' && actorId !== principal.userId) {
+      throw new TidelineError('forbidden', 'A user key posts activities of its own user only.');
+    }
+    return { ...input, actorId };
   };
 }
 
