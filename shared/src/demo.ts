@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digestOfKey } from './api-key.js';
 
 /** Who exists in demo mode, with keys that everybody knows: they open nothing where demo mode is off. */
 export const demoUsers = [
@@ -12,11 +12,6 @@ export const demoService = { name: 'demo-producer', key: 'demo-producer', scopes
 const demoKeys: ReadonlySet<string> = new Set(
   [...demoUsers, demoService].map(({ key }) => digestOfKey(key).toString('hex')),
 );
-
-/** SHA-256, which is all that is stored of a key. */
-export function digestOfKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
 
 export function isDemoKey(digest: Buffer): boolean {
   return demoKeys.has(digest.toString('hex'));

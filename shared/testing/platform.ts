@@ -65,6 +65,11 @@ export class Platform {
     return this.#started.servers;
   }
 
+  /** What its services were started with. */
+  get settings() {
+    return this.#started.settings;
+  }
+
   get ports() {
     const { ingest, feedApi } = this.#started;
     return {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { digestOfKey } from '@tideline/shared/demo';
+import { digestOfKey, keyPrefix } from '@tideline/shared/api-key';
 import { TidelineError } from '@tideline/shared/errors';
 import type { Scope } from '@tideline/shared/http/authenticate';
 import type pg from 'pg';
@@ -45,8 +45,8 @@ const findKeys = `
 const revoke = `update api_keys set revoked_at = now() where key_sha256 = decode($1, 'hex') and revoked_at is null`;
 
 /** Makes a key. A user who does not exist yet is made too, with its id as name. */
-export async function createKey(client: pg.Client, owner: KeyOwner): Promise<MadeKey> {
-  const key = `tl_${randomBytes(keySizeBytes).toString('base64url')}`;
+export async function createKey(client: pg.ClientBase, owner: KeyOwner): Promise<MadeKey> {
+  const key = `${keyPrefix}${randomBytes(keySizeBytes).toString('base64url')}`;
   const digest = digestOfKey(key);
   if ('userId' in owner) {
     await client.query(putUser, [owner.userId]);
@@ -58,7 +58,7 @@ export async function createKey(client: pg.Client, owner: KeyOwner): Promise<Mad
 }
 
 /** All keys, revoked ones too, oldest first. */
-export async function listKeys(client: pg.Client): Promise<ListedKey[]> {
+export async function listKeys(client: pg.ClientBase): Promise<ListedKey[]> {
   const { rows } = await client.query<ListedKey>(selectKeys);
   return rows;
 }
@@ -67,7 +67,7 @@ export async function listKeys(client: pg.Client): Promise<ListedKey[]> {
  * Revokes the one key whose SHA-256 begins like this: 12 hex digits or more. Returns false where it was revoked before.
  * Throws `configuration` where that is no key, or more than one.
  */
-export async function revokeKey(client: pg.Client, fingerprint: string): Promise<boolean> {
+export async function revokeKey(client: pg.ClientBase, fingerprint: string): Promise<boolean> {
   if (!/^[0-9a-f]{12,64}$/i.test(fingerprint)) {
     throw new TidelineError('configuration', `"${fingerprint}" is no fingerprint: those are 12 hex digits or more.`);
   }

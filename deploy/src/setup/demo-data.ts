@@ -1,4 +1,5 @@
-import { demoService, demoUsers, digestOfKey } from '@tideline/shared/demo';
+import { digestOfKey } from '@tideline/shared/api-key';
+import { demoService, demoUsers } from '@tideline/shared/demo';
 import type pg from 'pg';
 import type { Report } from './set-up.js';
 

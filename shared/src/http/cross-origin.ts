@@ -19,7 +19,14 @@ export function crossOrigin(origins: readonly string[]): RequestHandler {
       'If-None-Match',
       'Cache-Control',
     ],
-    exposedHeaders: ['X-Request-Id', 'ETag', 'Retry-After', 'Preference-Applied', 'X-Tideline-Degraded'],
+    exposedHeaders: [
+      'X-Request-Id',
+      'ETag',
+      'Retry-After',
+      'Preference-Applied',
+      'Idempotency-Replayed',
+      'X-Tideline-Degraded',
+    ],
     maxAge: preflightMaxAgeS,
   });
   return (request, response, next) => {

@@ -10,7 +10,7 @@ import {
 } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { userIdSchema } from '../activity.js';
-import { digestOfKey } from '../demo.js';
+import { digestOfKey } from '../api-key.js';
 import type { TokenConfig } from '../door-settings.js';
 import { TidelineError, unavailable } from '../errors.js';
 import type { Principal } from './authenticate.js';

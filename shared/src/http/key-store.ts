@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { digestOfKey } from '../api-key.js';
 import type { Database } from '../database.js';
 import { whileDatabaseIsUp } from '../database.js';
-import { digestOfKey, isDemoKey } from '../demo.js';
+import { isDemoKey } from '../demo.js';
 import type { Principal, Scope } from './authenticate.js';
 
 /**

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
+import { keyPrefix } from '../api-key.js';
 import type { Logger } from '../logger.js';
 import type { HttpMetrics } from '../metrics.js';
 import { callerOf } from './authenticate.js';
@@ -18,7 +19,7 @@ export function observe(metrics: HttpMetrics, logger: Logger): RequestHandler {
   return (request, response, next) => {
     const startedAt = performance.now();
     const given = request.headers['x-request-id'];
-    const requestId = typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+    const requestId = isRequestId(given) ? given : randomUUID();
     requestIds.set(request, requestId);
     response.set('X-Request-Id', requestId);
     response.on('close', () => {
@@ -33,6 +34,11 @@ export function observe(metrics: HttpMetrics, logger: Logger): RequestHandler {
     });
     next();
   };
+}
+
+/** It is logged and goes to Kafka: what looks like a key is none, wherever it was put by mistake. */
+function isRequestId(given: unknown): given is string {
+  return typeof given === 'string' && requestIdPattern.test(given) && !given.startsWith(keyPrefix);
 }
 
 /** The template of the route, which keeps the label's values few. */
