@@ -76,3 +76,15 @@ export function cacheRefused(message: string, cause?: unknown): TidelineError {
 export function isTidelineError(error: unknown, code: ErrorCode): error is TidelineError {
   return error instanceof TidelineError && error.code === code;
 }
+
+/** What the work gives, or undefined where a server it needs cannot be used at present: for what can be done without. */
+export async function unlessUnavailable<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
+      return undefined;
+    }
+    throw error;
+  }
+}

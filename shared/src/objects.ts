@@ -1,6 +1,6 @@
 import type { Cache, ScriptCall } from './cache.js';
 import { whileDatabaseIsUp } from './database.js';
-import { isTidelineError } from './errors.js';
+import { unlessUnavailable } from './errors.js';
 import { type FeedKeys, objectName } from './feed-keys.js';
 import { loadScript } from './redis-script.js';
 
@@ -55,7 +55,7 @@ export async function readObjects(
   { cache, database }: ObjectSources,
   references: readonly ObjectReference[],
 ): Promise<FoundObjects> {
-  const wanted = new Map(references.map(({ type, id }) => [objectName(type, id), { type, id }]));
+  const wanted = byName(references);
   const found = new Map<string, ObjectDetails>();
   if (wanted.size === 0) {
     return found;
@@ -81,7 +81,20 @@ export async function readObjects(
   if (keys !== undefined) {
     calls.push(...Array.from(absent.values(), (reference) => cacheCall(keys, reference, 0, olderThanAll, null)));
   }
-  await whereRedisIsUp(() => cache.run(calls));
+  await unlessUnavailable(() => cache.run(calls));
+  return found;
+}
+
+/** Those of these objects that Redis knows of: for what need not wait until the database is back. */
+export async function readCachedObjects(
+  cache: ObjectSources['cache'],
+  references: readonly ObjectReference[],
+): Promise<FoundObjects> {
+  const found = new Map<string, ObjectDetails>();
+  const keys = keysOf(cache);
+  if (keys !== undefined) {
+    await takeCached(cache, keys, byName(references), found);
+  }
   return found;
 }
 
@@ -97,7 +110,7 @@ export async function findObject(sources: ObjectSources, id: string): Promise<Fo
   const { cache, database } = sources;
   const keys = keysOf(cache);
   if (keys !== undefined) {
-    const [type] = (await whereRedisIsUp(() => cache.readMany([keys.objectType(id)]))) ?? [];
+    const [type] = (await unlessUnavailable(() => cache.readMany([keys.objectType(id)]))) ?? [];
     if (typeof type === 'string') {
       const details = (await readObjects(sources, [{ type, id }])).get(objectName(type, id));
       return details === undefined ? undefined : { type, id, ...details };
@@ -109,10 +122,14 @@ export async function findObject(sources: ObjectSources, id: string): Promise<Fo
   }
   if (keys !== undefined) {
     // Not versioned: objects are never removed, so which one was first does not change.
-    await whereRedisIsUp(() => cache.writeMany([{ key: keys.objectType(id), value: row.type }], objectTtlS));
+    await unlessUnavailable(() => cache.writeMany([{ key: keys.objectType(id), value: row.type }], objectTtlS));
   }
   const { type, title, ownerId, url } = row;
   return { type, id, title, ownerId, url };
+}
+
+function byName(references: readonly ObjectReference[]): Map<string, ObjectReference> {
+  return new Map(references.map(({ type, id }) => [objectName(type, id), { type, id }]));
 }
 
 const olderThanAll = -1;
@@ -139,7 +156,7 @@ async function takeCached(
   found: Map<string, ObjectDetails>,
 ): Promise<ReadonlyMap<string, ObjectReference>> {
   const names = [...wanted.keys()];
-  const stored = await whereRedisIsUp(() =>
+  const stored = await unlessUnavailable(() =>
     cache.readMany(Array.from(wanted.values(), ({ type, id }) => keys.object(type, id))),
   );
   const missing = new Map(wanted);
@@ -179,16 +196,5 @@ function keysOf(cache: Pick<Cache, 'keys'>): FeedKeys | undefined {
     return cache.keys;
   } catch {
     return undefined;
-  }
-}
-
-async function whereRedisIsUp<T>(command: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await command();
-  } catch (error) {
-    if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
-      return undefined;
-    }
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Activity } from '@tideline/shared/activity';
 import type { Cache } from '@tideline/shared/cache';
-import { isTidelineError } from '@tideline/shared/errors';
+import { unlessUnavailable } from '@tideline/shared/errors';
 import { pullTokenCall } from '@tideline/shared/registers';
 import { LRUCache } from 'lru-cache';
 import type { Register, RegisterStore } from '../inbox/register-store.js';
@@ -31,6 +31,12 @@ interface KeptAnswer {
   /** It holds while this is the reader's token: then the reader neither did, followed nor unfollowed anything since. */
   token: string;
   rows: readonly unknown[];
+}
+
+interface Recalled<Row> {
+  outcome: 'hit' | 'miss' | 'ended' | 'off';
+  token?: string;
+  rows?: Row[];
 }
 
 export interface PullCacheTools {
@@ -93,9 +99,9 @@ export class PullCache {
     sql: SqlScope,
     query: KeepableQuery<Row, Kept>,
     kept: KeptAnswer | undefined,
-  ): Promise<{ outcome: 'hit' | 'miss' | 'ended' | 'off'; token?: string; rows?: Row[] }> {
+  ): Promise<Recalled<Row>> {
     const { cache, registers, tombstones } = this.#tools;
-    try {
+    const recalled = await unlessUnavailable(async (): Promise<Recalled<Row>> => {
       const refresh = tombstones.refresh();
       const [answer, head, buried] = await cache.run([
         pullTokenCall(cache, query.reader),
@@ -113,11 +119,7 @@ export class PullCache {
       ]);
       const shown = rows.filter((row) => query.shows(row, register) && !recent.cover(row));
       return shown.length === kept.rows.length ? { outcome: 'hit', token, rows: shown } : { outcome: 'ended', token };
-    } catch (error) {
-      if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
-        return { outcome: 'off' };
-      }
-      throw error;
-    }
+    });
+    return recalled ?? { outcome: 'off' };
   }
 }

@@ -1,6 +1,6 @@
 import type { Activity, FeedItem } from '@tideline/shared/activity';
 import { activityIdToBytes, lowestActivityId } from '@tideline/shared/activity-id';
-import { isTidelineError } from '@tideline/shared/errors';
+import { unlessUnavailable } from '@tideline/shared/errors';
 import { pullHome } from '../storage/naive-pull.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { userExists } from '../storage/user-store.js';
@@ -135,12 +135,6 @@ function collectByPull(goAround: boolean): Collect {
 }
 
 async function readListsIfPossible(tools: FeedTools, sql: SqlScope, feed: Feed, before: string, wanted: number) {
-  try {
-    return { lists: await readLists(tools, sql, feed, before, wanted), degraded: false };
-  } catch (error) {
-    if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
-      return { lists: undefined, degraded: true };
-    }
-    throw error;
-  }
+  const read = await unlessUnavailable(async () => ({ lists: await readLists(tools, sql, feed, before, wanted) }));
+  return { lists: read?.lists, degraded: read === undefined };
 }

@@ -1,5 +1,5 @@
 import type { Cache } from '@tideline/shared/cache';
-import { isTidelineError } from '@tideline/shared/errors';
+import { unlessUnavailable } from '@tideline/shared/errors';
 import { cacheUserName, decodeUserName, type UserName } from '@tideline/shared/user-names';
 import type { SqlScope } from '../storage/sql-scope.js';
 import { readUserNames } from '../storage/user-store.js';
@@ -16,7 +16,7 @@ export class NameStore {
     this.#cache = cache;
   }
 
-  /** A name for each of these users; one that nobody described is called by its id. */
+  /** A name for each of these users; one that nobody described, or that cannot be read at present, is called by its id. */
   read(sql: SqlScope, userIds: Iterable<string>): Promise<Map<string, UserName>> {
     return this.#known.read(userIds, (unknown) => this.#readBehind(sql, unknown));
   }
@@ -27,19 +27,19 @@ export class NameStore {
     if (missing.length === 0) {
       return names;
     }
-    const rows = await readUserNames(sql, missing);
+    const rows = (await unlessUnavailable(() => readUserNames(sql, missing))) ?? [];
     for (const userId of missing) {
       names.set(userId, { name: userId, avatar: null });
     }
     for (const { userId, name, avatar } of rows) {
       names.set(userId, { name, avatar });
     }
-    await whereRedisIsUp(() => this.#cache.run(rows.map((row) => cacheUserName(this.#cache, row))));
+    await unlessUnavailable(() => this.#cache.run(rows.map((row) => cacheUserName(this.#cache, row))));
     return names;
   }
 
   async #readCached(userIds: readonly string[]): Promise<Map<string, UserName>> {
-    const stored = await whereRedisIsUp(() => {
+    const stored = await unlessUnavailable(() => {
       const { keys } = this.#cache;
       return this.#cache.readMany(userIds.map((userId) => keys.user(userId)));
     });
@@ -51,17 +51,5 @@ export class NameStore {
       }
     }
     return names;
-  }
-}
-
-/** Names are also shown without Redis: then they come from the database alone. */
-async function whereRedisIsUp<T>(command: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await command();
-  } catch (error) {
-    if (isTidelineError(error, 'unavailable') || isTidelineError(error, 'cache_refused')) {
-      return undefined;
-    }
-    throw error;
   }
 }

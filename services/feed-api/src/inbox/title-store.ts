@@ -1,6 +1,7 @@
 import type { Cache } from '@tideline/shared/cache';
+import { unlessUnavailable } from '@tideline/shared/errors';
 import { objectName } from '@tideline/shared/feed-keys';
-import { type ObjectReference, readObjects } from '@tideline/shared/objects';
+import { type FoundObjects, type ObjectReference, readCachedObjects, readObjects } from '@tideline/shared/objects';
 import type { SqlScope } from '../storage/sql-scope.js';
 import { CurrentValues } from './current-values.js';
 
@@ -22,9 +23,15 @@ export class TitleStore {
     const references = new Map(objects.map((object) => [objectName(object.type, object.id), object]));
     const titles = await this.#known.read(references.keys(), async (unknown) => {
       const wanted = unknown.flatMap((name) => references.get(name) ?? []);
-      const found = await readObjects({ cache: this.#cache, database: sql }, wanted);
+      const found = await this.#readBehind(sql, wanted);
       return new Map(unknown.map((name) => [name, { title: found.get(name)?.title ?? undefined }]));
     });
     return (type, id) => titles.get(objectName(type, id))?.title;
+  }
+
+  /** A page does not wait for a title: while the database is away, what is not in Redis is called as its activity calls it. */
+  async #readBehind(sql: SqlScope, wanted: readonly ObjectReference[]): Promise<FoundObjects> {
+    const found = await unlessUnavailable(() => readObjects({ cache: this.#cache, database: sql }, wanted));
+    return found ?? (await readCachedObjects(this.#cache, wanted));
   }
 }
