@@ -5,6 +5,7 @@ import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
 import { HttpClient } from '@tideline/testing/http-client';
+import type { MetricsPage } from '@tideline/testing/metrics-page';
 import { findServers } from '@tideline/testing/servers';
 import { waitUntil } from '@tideline/testing/wait-until';
 import { type Installation, install, uninstall } from './installation.js';
@@ -48,6 +49,10 @@ export class BenchSystem {
   async stopFanout(): Promise<void> {
     await this.#fanout?.stop();
     this.#fanout = undefined;
+  }
+
+  ingestMetrics(): Promise<MetricsPage> {
+    return this.#parts.ingest.metrics();
   }
 
   /** How many records fanout has not committed yet. */

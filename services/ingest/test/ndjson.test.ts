@@ -3,7 +3,7 @@ import type { ClientRequest } from 'node:http';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Installation, keys, type RunningIngest } from './ingest-server.js';
-import { openLines, postLines } from './line-client.js';
+import { openLines, postLines } from '@tideline/testing/line-client';
 
 let installation: Installation;
 let ingest: RunningIngest;
