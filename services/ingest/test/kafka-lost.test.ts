@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type FaultServers, startFaultServers } from '@tideline/testing/fault-servers';
+import { type AnsweredLine, openLines, postLines } from '@tideline/testing/line-client';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type AnsweredLine, openLines, postLines } from '@tideline/testing/line-client';
 
 /** What becomes of writes while Kafka goes away and comes back. */
 

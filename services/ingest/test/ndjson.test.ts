@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { ClientRequest } from 'node:http';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { openLines, postLines } from '@tideline/testing/line-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Installation, keys, type RunningIngest } from './ingest-server.js';
-import { openLines, postLines } from '@tideline/testing/line-client';
 
 let installation: Installation;
 let ingest: RunningIngest;
