@@ -15,6 +15,8 @@ export interface Installation {
   TIDELINE_NAMESPACE: string;
   /** Benches call with the keys that everybody knows. */
   TIDELINE_DEMO: '1';
+  /** A fuzzer that calls without a key is one address. */
+  TIDELINE_ADDRESS_QUOTA: '0';
 }
 
 /** Makes a database and topics apart from everybody else's on these servers. */
@@ -27,6 +29,7 @@ export async function install(urls: TestServers['urls']): Promise<Installation> 
     TIDELINE_DATABASE_URL: databaseUrl.href,
     TIDELINE_NAMESPACE: namespace,
     TIDELINE_DEMO: '1' as const,
+    TIDELINE_ADDRESS_QUOTA: '0' as const,
   };
   await setUp(setUpConfig(installation));
   return installation;
