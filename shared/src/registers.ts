@@ -17,6 +17,27 @@ const dropKeys = loadScript('drop-keys', import.meta.url);
 const appendTombstonesScript = loadScript('append-tombstones', import.meta.url);
 const getOrSet = loadScript('get-or-set', import.meta.url);
 
+/** An author that a reader follows and whose outbox it merges (I7). */
+export interface MergedAuthor {
+  authorId: string;
+  /** null: always. Else only while the inbox does not reach below this id, the author's highest when pushing resumed. */
+  watermark: string | null;
+}
+
+/** What a reader's pages are checked against (I8), as the database has it. */
+export interface RegisterContent {
+  /** Authors the reader does not follow any more. */
+  unfollowed: string[];
+  /** Authors muted, or blocked either way. */
+  hidden: string[];
+  merged: MergedAuthor[];
+}
+
+export const registerTokenBytes = 16;
+/** A register in Redis begins with its state and its version, the token of the loading. */
+export const registerHeadBytes = 1 + registerTokenBytes;
+export const registerReady = 'R'.charCodeAt(0);
+
 const pullTokenBytes = 12;
 const pullTokenTtlS = 60;
 
@@ -28,6 +49,16 @@ export function dropRegisters(cache: Cache, userIds: Iterable<string>): ScriptCa
 /** Calls that drop the inboxes of these users: their next read answers from SQL and rebuilds. */
 export function dropInboxes(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
   return dropByUser(cache, userIds, (userId, bucket) => cache.keys.inbox(userId, bucket));
+}
+
+/** Calls that drop the outboxes of these users. */
+export function dropOutboxes(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
+  return dropByUser(cache, userIds, (userId, bucket) => cache.keys.outbox(userId, bucket));
+}
+
+/** The call that drops the recent tombstones of everybody: the next read loads them anew. */
+export function dropTombstones({ keys }: Pick<Cache, 'keys'>): ScriptCall {
+  return { script: dropKeys, keys: [keys.bucketEpoch(0), keys.tombstones()], args: [keys.epoch] };
 }
 
 /**
@@ -50,6 +81,13 @@ export function pullTokenCall({ keys }: Pick<Cache, 'keys'>, userId: string): Sc
     keys: [keys.bucketEpoch(bucket), keys.pullToken(userId, bucket)],
     args: [keys.epoch, randomBytes(pullTokenBytes).toString('base64url'), pullTokenTtlS],
   };
+}
+
+/** A register as Redis holds it; undefined where it is missing or being loaded. */
+export function decodeRegister(bytes: Buffer): RegisterContent | undefined {
+  return bytes[0] === registerReady
+    ? (JSON.parse(bytes.toString('utf8', registerHeadBytes)) as RegisterContent)
+    : undefined;
 }
 
 export interface TombstoneEntry {

@@ -2,9 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import { bucketOf } from '@tideline/shared/feed-keys';
 import { loadScript } from '@tideline/shared/redis-script';
+import {
+  decodeRegister,
+  type MergedAuthor,
+  type RegisterContent,
+  registerHeadBytes,
+  registerReady,
+  registerTokenBytes,
+} from '@tideline/shared/registers';
 import { LRUCache } from 'lru-cache';
 import type { FeedApiMetrics } from '../metrics.js';
-import { type MergedAuthor, type RegisterContent, readRegister } from '../storage/register-source.js';
+import { readRegister } from '../storage/register-source.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 
 const beginScript = loadScript('begin-register', import.meta.url);
@@ -13,10 +21,6 @@ const readScript = loadScript('read-register', import.meta.url);
 
 const registerTtlS = 14 * 86_400;
 const loadingTtlS = 10;
-const tokenBytes = 16;
-/** A register in Redis begins with its state and its version. */
-const headBytes = 1 + tokenBytes;
-const ready = 'R'.charCodeAt(0);
 const registersMax = 50_000;
 
 /** A reader's register, ready to check pages against. */
@@ -54,7 +58,7 @@ export class RegisterStore {
     return {
       script: readScript,
       keys: [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
-      args: [keys.epoch, headBytes],
+      args: [keys.epoch, registerHeadBytes],
     };
   }
 
@@ -64,10 +68,10 @@ export class RegisterStore {
    */
   async confirm(sql: SqlScope, reader: string, head: Buffer): Promise<Register> {
     const known = this.#known.get(reader);
-    if (known !== undefined && head[0] === ready && known.head.equals(head)) {
+    if (known !== undefined && head[0] === registerReady && known.head.equals(head)) {
       return known.register;
     }
-    if (head[0] === ready) {
+    if (head[0] === registerReady) {
       const stored = await this.#read(reader);
       if (stored !== undefined) {
         return stored;
@@ -84,11 +88,12 @@ export class RegisterStore {
       [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
       [keys.epoch, 0],
     )) as Buffer;
-    if (bytes[0] !== ready) {
+    const content = decodeRegister(bytes);
+    if (content === undefined) {
       return undefined;
     }
-    const register = compile(JSON.parse(bytes.toString('utf8', headBytes)) as RegisterContent);
-    this.#known.set(reader, { head: bytes.subarray(0, headBytes), register });
+    const register = compile(content);
+    this.#known.set(reader, { head: bytes.subarray(0, registerHeadBytes), register });
     return register;
   }
 
@@ -98,7 +103,7 @@ export class RegisterStore {
     const { keys } = this.#cache;
     const bucket = bucketOf(reader);
     const names = [keys.bucketEpoch(bucket), keys.register(reader, bucket)];
-    const token = randomBytes(tokenBytes);
+    const token = randomBytes(registerTokenBytes);
     await this.#cache.runOne(beginScript, names, [keys.epoch, token, loadingTtlS]);
     const content = await readRegister(sql, reader);
     const register = compile(content);
@@ -109,7 +114,7 @@ export class RegisterStore {
       JSON.stringify(content),
     ]);
     if (Number(stored) === 1) {
-      this.#known.set(reader, { head: Buffer.concat([Buffer.of(ready), token]), register });
+      this.#known.set(reader, { head: Buffer.concat([Buffer.of(registerReady), token]), register });
     }
     return register;
   }

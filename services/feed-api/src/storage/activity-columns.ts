@@ -17,21 +17,7 @@ export function activityFromRow(row: ActivityRow): Activity {
   return { ...(fields as Omit<Activity, 'timestamp'>), timestamp: timestampOf(row.id) };
 }
 
-/** I9 for the activity `a` and the reader `${reader}`: who may see it, whoever follows whom, and not deleted. */
-export const visibleToReader = `
-  (a.audience is null or a.actor_id = $<reader> or $<reader> = any(a.audience))
-  and not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)`;
-
-/** I9 for an author `author_id`: neither muted by the reader nor blocked either way. */
-export function notHidden(authorId: string): string {
-  return `not exists (
-    select from relations r
-    where r.active and (
-      (r.user_id = $<reader> and r.other_id = ${authorId})
-      or (r.user_id = ${authorId} and r.other_id = $<reader> and r.kind = 'block')))`;
-}
-
-/** The other way round: the users that are hidden from the reader. */
+/** The users that are hidden from the reader: `notHidden` the other way round. */
 export const hiddenUsersSql = `
   select other_id from relations where user_id = $<reader> and active
   union

@@ -1,4 +1,4 @@
-import { notHidden, visibleToReader } from './activity-columns.js';
+import { notHidden, visibleToReader } from '@tideline/shared/naive-pull';
 import type { SqlScope } from './sql-scope.js';
 
 /** What somebody did, content or not, as much of it as `/feed/my` and `/feed/friends` show. */

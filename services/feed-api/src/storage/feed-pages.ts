@@ -1,6 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { highestActivityId, timestampOf } from '@tideline/shared/activity-id';
-import { type ActivityRow, activityColumns, activityFromRow, notHidden, visibleToReader } from './activity-columns.js';
+import { notHidden, visibleToReader } from '@tideline/shared/naive-pull';
+import { type ActivityRow, activityColumns, activityFromRow } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
 
 /**

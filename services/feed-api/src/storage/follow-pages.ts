@@ -1,4 +1,4 @@
-import { notHidden } from './activity-columns.js';
+import { notHidden } from '@tideline/shared/naive-pull';
 import type { SqlScope } from './sql-scope.js';
 
 /**

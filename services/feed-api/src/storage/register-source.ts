@@ -1,22 +1,6 @@
-import type { TombstoneEntry } from '@tideline/shared/registers';
+import type { RegisterContent, TombstoneEntry } from '@tideline/shared/registers';
 import { hiddenUsersSql } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
-
-/** An author that a reader follows and whose outbox it merges (I7). */
-export interface MergedAuthor {
-  authorId: string;
-  /** null: always. Else only while the inbox does not reach below this id, the author's highest when pushing resumed. */
-  watermark: string | null;
-}
-
-/** What a reader's pages are checked against (I8), as the database has it. */
-export interface RegisterContent {
-  /** Authors the reader does not follow any more. */
-  unfollowed: string[];
-  /** Authors muted, or blocked either way. */
-  hidden: string[];
-  merged: MergedAuthor[];
-}
 
 const registerSql = `
   select

@@ -1,5 +1,6 @@
+import { notHidden } from '@tideline/shared/naive-pull';
 import type { VersionedUserName } from '@tideline/shared/user-names';
-import { hiddenUsersSql, notHidden } from './activity-columns.js';
+import { hiddenUsersSql } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
 
 /** Names of those users that exist. */
