@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setUp } from '@tideline/deploy/setup/set-up';
 import { tearDown } from '@tideline/deploy/setup/tear-down';
 import type { Cache } from '@tideline/shared/cache';
-import type { TestServers } from '@tideline/testing/servers';
+import type { TestServers } from '@tideline/testing/test-servers';
 import { benchScript } from './bench-script.js';
 
 const removeKeys = benchScript('remove-keys');

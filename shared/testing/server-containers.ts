@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { TidelineError } from '@tideline/shared/errors';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
-import type { TestServers } from './servers.js';
+import type { TestServers } from './test-servers.js';
 
 const images = {
   kafka: 'apache/kafka:4.1.1',

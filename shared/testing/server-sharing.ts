@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { inCheckout } from '@tideline/deploy/servers/checkout';
 import type { NativeStack } from '@tideline/deploy/servers/native-stack';
-import type { TestServers } from './servers.js';
+import type { TestServers } from './test-servers.js';
 
 const folder = inCheckout('.tideline/test-runs');
 /** Every run holds it shared while it uses the servers; who wants to stop them needs it alone. */

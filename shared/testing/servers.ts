@@ -1,14 +1,8 @@
 import { dockerAnswers } from '@tideline/deploy/servers/docker';
 import { nativeStack } from '@tideline/deploy/servers/native-stack';
-import { type ServerUrls, serverUrlsOf } from '@tideline/deploy/servers/server-urls';
+import { serverUrlsOf } from '@tideline/deploy/servers/server-urls';
 import { TidelineError } from '@tideline/shared/errors';
-
-/** Real servers for one run of tests. */
-export interface TestServers {
-  urls: ServerUrls;
-  /** Releases them; what was started for tests ends with the last run that uses it. */
-  release(): Promise<void>;
-}
+import type { TestServers } from './test-servers.js';
 
 const kinds = ['native', 'containers'] as const;
 type Kind = (typeof kinds)[number];

@@ -1,6 +1,6 @@
 import { userIdSchema } from '@tideline/shared/activity';
 import { TidelineError } from '@tideline/shared/errors';
-import type { Scope } from '@tideline/shared/http/authenticate';
+import type { Scope } from '@tideline/shared/http/principal';
 import type { Command } from 'commander';
 import type pg from 'pg';
 import { createKey, type KeyOwner, type ListedKey, listKeys, revokeKey } from '../keys/api-keys.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { digestOfKey, keyPrefix } from '@tideline/shared/api-key';
 import { TidelineError } from '@tideline/shared/errors';
-import type { Scope } from '@tideline/shared/http/authenticate';
+import type { Scope } from '@tideline/shared/http/principal';
 import type pg from 'pg';
 
 /** Keys of callers. Only their SHA-256 is stored: a key is shown once, when it is made. */

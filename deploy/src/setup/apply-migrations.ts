@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { TidelineError } from '@tideline/shared/errors';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
-import type { Report } from './set-up.js';
+import type { Report } from './report.js';
 
 /** Seen from here, it is in the same place whether this runs as source or compiled. */
 const migrationsFolder = new URL('../../../shared/migrations/', import.meta.url);

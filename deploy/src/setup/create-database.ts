@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TidelineError } from '@tideline/shared/errors';
 import pg from 'pg';
 import { connectToDatabase } from './database-client.js';
-import type { Report } from './set-up.js';
+import type { Report } from './report.js';
 
 const attemptsMax = 20;
 const retryDelayMs = 100;

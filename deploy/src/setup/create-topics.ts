@@ -5,7 +5,7 @@ import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, deadLetterTopic } from '@tideline/shared/topics';
 import type pg from 'pg';
 import type { SetUpConfig } from './config.js';
-import type { Report } from './set-up.js';
+import type { Report } from './report.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const retentionMs = 7 * dayMs;

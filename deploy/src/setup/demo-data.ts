@@ -1,7 +1,7 @@
 import { digestOfKey } from '@tideline/shared/api-key';
 import { demoService, demoUsers } from '@tideline/shared/demo';
 import type pg from 'pg';
-import type { Report } from './set-up.js';
+import type { Report } from './report.js';
 
 const keys = [...demoUsers, demoService].map(({ key }) => digestOfKey(key));
 

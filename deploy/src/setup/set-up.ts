@@ -3,10 +3,8 @@ import type { SetUpConfig } from './config.js';
 import { createDatabase } from './create-database.js';
 import { createTopics } from './create-topics.js';
 import { putDemoData } from './demo-data.js';
+import type { Report } from './report.js';
 import { withSetUpLock } from './set-up-lock.js';
-
-/** Takes one line about something that was done. */
-export type Report = (line: string) => void;
 
 /**
  * Makes everything that the services expect to find: the database, its schema, the topics and the record of which

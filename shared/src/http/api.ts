@@ -3,8 +3,9 @@ import { type Request, type RequestHandler, type Response, Router } from 'expres
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.js';
 import { TidelineError } from '../errors.js';
-import { type Principal, principalOf, requireScope, requireService, type Scope } from './authenticate.js';
+import { principalOf, requireScope, requireService } from './authenticate.js';
 import { jsonBody } from './json-body.js';
+import type { Principal, Scope } from './principal.js';
 import { queryOf, validate } from './validate.js';
 
 /**

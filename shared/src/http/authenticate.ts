@@ -3,14 +3,8 @@ import { userIdSchema } from '../activity.js';
 import { invalidRequest, TidelineError } from '../errors.js';
 import type { TokenCheck } from './json-web-tokens.js';
 import type { KeyStore } from './key-store.js';
+import type { Principal, Scope } from './principal.js';
 import { overQuota, type Quotas } from './quotas.js';
-
-export type Scope = 'write' | 'read' | 'admin';
-
-/** Who is calling. A user key or token acts as its user; a service key has scopes and acts as anybody. */
-export type Principal =
-  | { kind: 'user'; name: string; userId: string }
-  | { kind: 'service'; name: string; scopes: ReadonlySet<Scope> };
 
 export interface Guards {
   keys: KeyStore;

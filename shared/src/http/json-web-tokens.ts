@@ -13,7 +13,7 @@ import { userIdSchema } from '../activity.js';
 import { digestOfKey } from '../api-key.js';
 import type { TokenConfig } from '../door-settings.js';
 import { TidelineError, unavailable } from '../errors.js';
-import type { Principal } from './authenticate.js';
+import type { Principal } from './principal.js';
 
 /**
  * The user that a JSON Web Token speaks for, or undefined where it is not valid. `beforeCheck` is called, and may

@@ -3,7 +3,7 @@ import { digestOfKey } from '../api-key.js';
 import type { Database } from '../database.js';
 import { whileDatabaseIsUp } from '../database.js';
 import { isDemoKey } from '../demo.js';
-import type { Principal, Scope } from './authenticate.js';
+import type { Principal, Scope } from './principal.js';
 
 /**
  * The owner of a key that is not revoked, or undefined. `beforeLookUp` is called, and may throw, where answering takes

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { QuotaConfig } from '../door-settings.js';
 import { TidelineError } from '../errors.js';
-import type { Principal } from './authenticate.js';
+import type { Principal } from './principal.js';
 
 /**
  * How often a caller may call, counted in Redis over all processes of all services, in windows of a second. While Redis

@@ -1,4 +1,5 @@
-import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
+import { actingAs } from '@tideline/shared/http/authenticate';
+import type { Principal } from '@tideline/shared/http/principal';
 import type { Request } from 'express';
 
 /** What a service reads for nobody in particular is what everybody may see. No user has this name. */

@@ -1,6 +1,7 @@
 import type { ActivityInput } from '@tideline/shared/activity';
 import { invalidRequest, TidelineError } from '@tideline/shared/errors';
-import { actingAs, type Principal } from '@tideline/shared/http/authenticate';
+import { actingAs } from '@tideline/shared/http/authenticate';
+import type { Principal } from '@tideline/shared/http/principal';
 import { requestIdOf } from '@tideline/shared/http/request-log';
 import type { Request } from 'express';
 import type { ActedInput } from '../activities/accept-activities.js';
