@@ -52,6 +52,8 @@ function setUpConfig(installation: Installation) {
     namespace: installation.TIDELINE_NAMESPACE,
     partitions: 12,
     replicationFactor: 1,
+    inboxCap: 500,
+    followerThreshold: 10_000,
     demo: true,
   };
 }

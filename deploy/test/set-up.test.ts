@@ -51,6 +51,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
     expect.stringContaining('created the database'),
     'applied the migration 0001-schema',
     'applied the migration 0002-objects-and-follow-history',
+    'applied the migration 0003-agreed-settings',
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);
@@ -66,7 +67,7 @@ test('several set-ups at once do everything once', async () => {
   const lines = (await Promise.all([linesOf(config), linesOf(config), linesOf(config)])).flat();
 
   expect(lines.filter((line) => line.startsWith('created the database'))).toHaveLength(1);
-  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(2);
+  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(3);
   expect(lines.filter((line) => line.startsWith('created the topic'))).toHaveLength(2);
 });
 
@@ -119,4 +120,13 @@ test('a server that is away is named without the password', async () => {
   made.pop();
 
   await expect(setUp(config)).rejects.toThrow(/^The database at 127\.0\.0\.1:1\/gone does not answer/);
+});
+
+test('a setting about which services agree is changed for all by set-up, which says so', async () => {
+  const config = freshConfig();
+  await setUp(config);
+  expect(await linesOf({ ...config, inboxCap: 400 })).toEqual([
+    'TIDELINE_INBOX_CAP: 400 from now on, 500 before; restart the services with it',
+  ]);
+  expect(await linesOf({ ...config, inboxCap: 400 })).toEqual([]);
 });

@@ -84,11 +84,11 @@ test.skipIf(!hasCurl)(
 );
 
 test('a service that cannot start stops the others, and its last lines come last', async () => {
-  environment['TIDELINE_INBOX_CAP'] = 'all';
+  environment['TIDELINE_PARTITION_CONCURRENCY'] = 'all';
 
   const { child, output } = await start();
 
   expect(child.exitCode).toBe(1);
   expect(output()).toContain('ended with status 1. Its last lines:');
-  expect(output()).toContain('TIDELINE_INBOX_CAP');
+  expect(output()).toContain('TIDELINE_PARTITION_CONCURRENCY');
 });

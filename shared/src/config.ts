@@ -79,7 +79,7 @@ export function count(fallback: number, max: number) {
   return z.coerce.number().int().min(1).max(max).default(fallback);
 }
 
-/** Ids and fences of fan-out that all processes have to agree about. */
+/** What all processes have to agree about: see agreed-settings.ts. */
 export const feedSettings = {
   /** Entries an inbox keeps before it trims (C2). */
   TIDELINE_INBOX_CAP: count(500, 5_000),

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pgPromise from 'pg-promise';
 import { TidelineError, unavailable } from './errors.js';
 import type { Logger } from './logger.js';
@@ -11,6 +12,7 @@ const statementTimeoutMs = 30_000;
 /** Above the server's own limit, for a connection that went silent. */
 const queryTimeoutMs = 35_000;
 const idleInTransactionTimeoutMs = 60_000;
+const startRetryDelayMs = 1_000;
 
 const pgp = pgPromise({ noWarnings: true });
 
@@ -88,4 +90,24 @@ export async function whileDatabaseIsUp<T>(query: () => Promise<T>): Promise<T> 
   } catch (error) {
     throw isDatabaseDown(error) ? unavailable('the database is not available', error) : error;
   }
+}
+
+/** What the query gives, once the database is there: waits for one that is away. */
+export async function onceDatabaseIsUp<T>(query: () => Promise<T>, logger: Logger): Promise<T> {
+  for (;;) {
+    try {
+      return await query();
+    } catch (error) {
+      if (!isDatabaseDown(error)) {
+        throw error;
+      }
+      logger.warn({ err: (error as Error).message }, 'the database cannot be reached yet');
+      await delay(startRetryDelayMs);
+    }
+  }
+}
+
+/** The query needs a table that this database does not have: set-up did not run, or that of an older version did. */
+export function isUndefinedTable(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '42P01';
 }

@@ -1,15 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Database, isDatabaseDown } from './database.js';
+import { type Database, isUndefinedTable } from './database.js';
 import { TidelineError } from './errors.js';
-import type { Logger } from './logger.js';
 
 /** Which incarnation of the topic is written now, and how many partitions it has. */
 export interface LogGeneration {
   generation: number;
   partitions: number;
 }
-
-const retryDelayMs = 1_000;
 
 /** The current generation. Throws `configuration` where set-up did not run yet. */
 export async function readLogGeneration(database: Database, topic: string): Promise<LogGeneration> {
@@ -19,7 +15,7 @@ export async function readLogGeneration(database: Database, topic: string): Prom
       [topic],
     )
     .catch((error: unknown) => {
-      if ((error as { code?: unknown }).code === undefinedTable) {
+      if (isUndefinedTable(error)) {
         return null;
       }
       throw error;
@@ -28,25 +24,4 @@ export async function readLogGeneration(database: Database, topic: string): Prom
     throw new TidelineError('configuration', `The topic ${topic} is not set up: run "tideline setup" first.`);
   }
   return row;
-}
-
-const undefinedTable = '42P01';
-
-/** The same, but waits for a database that is away. */
-export async function readLogGenerationWhenUp(
-  database: Database,
-  topic: string,
-  logger: Logger,
-): Promise<LogGeneration> {
-  for (;;) {
-    try {
-      return await readLogGeneration(database, topic);
-    } catch (error) {
-      if (!isDatabaseDown(error)) {
-        throw error;
-      }
-      logger.warn({ err: (error as Error).message }, 'the database cannot be reached yet');
-      await delay(retryDelayMs);
-    }
-  }
 }

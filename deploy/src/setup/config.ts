@@ -1,4 +1,5 @@
-import { count, demoMode, readEnvironment, serverSettings } from '@tideline/shared/config';
+import type { AgreedSettings } from '@tideline/shared/agreed-settings';
+import { count, demoMode, feedSettings, readEnvironment, serverSettings } from '@tideline/shared/config';
 
 /** The topic cannot be repartitioned without draining it, so there are more partitions than consumers need today. */
 const partitionsDefault = 12;
@@ -9,11 +10,12 @@ const settings = {
   TIDELINE_NAMESPACE: serverSettings.TIDELINE_NAMESPACE,
   TIDELINE_PARTITIONS: count(partitionsDefault, 1_000),
   TIDELINE_REPLICATION_FACTOR: count(1, 10),
+  ...feedSettings,
   TIDELINE_DEMO: serverSettings.TIDELINE_DEMO,
   NODE_ENV: serverSettings.NODE_ENV,
 };
 
-export interface SetUpConfig {
+export interface SetUpConfig extends AgreedSettings {
   databaseUrl: string;
   kafkaBrokers: string[];
   namespace: string;
@@ -30,6 +32,8 @@ export function readSetUpConfig(environment: NodeJS.ProcessEnv = process.env): S
     namespace: values.TIDELINE_NAMESPACE,
     partitions: values.TIDELINE_PARTITIONS,
     replicationFactor: values.TIDELINE_REPLICATION_FACTOR,
+    inboxCap: values.TIDELINE_INBOX_CAP,
+    followerThreshold: values.TIDELINE_FOLLOWER_THRESHOLD,
     demo: demoMode(values),
   };
 }

@@ -3,18 +3,20 @@ import type { SetUpConfig } from './config.js';
 import { createDatabase } from './create-database.js';
 import { createTopics } from './create-topics.js';
 import { putDemoData } from './demo-data.js';
+import { recordSettings } from './record-settings.js';
 import type { Report } from './report.js';
 import { withSetUpLock } from './set-up-lock.js';
 
 /**
  * Makes everything that the services expect to find: the database, its schema, the topics and the record of which
- * generation they are. Does only what is missing, so it can run before every start; several at once wait for one
+ * generation they are, and the settings that services agree about. Does only what is missing, so it can run before every start; several at once wait for one
  * another. Throws `configuration` where something that exists does not fit, `unavailable` where a server is away.
  */
 export async function setUp(config: SetUpConfig, report: Report = () => undefined): Promise<void> {
   await createDatabase(config.databaseUrl, report);
   await withSetUpLock(config.databaseUrl, async (client) => {
     await applyMigrations(client, report);
+    await recordSettings(client, config, report);
     await createTopics(client, config, report);
     await putDemoData(client, config.demo, report);
   });

@@ -7,6 +7,7 @@ export function sayReady({ reachableHost, ingestPort, feedApiPort }: StartConfig
   const feedApi = `http://${reachableHost}:${feedApiPort}`;
   console.log(`
 Tideline is ready after ${secondsSince(startedAt)}: write to ${ingest}, read from ${feedApi}. Ctrl-C stops it.
+Every call can be read about and tried at ${ingest}/docs/ and ${feedApi}/docs/.
 Ivan follows nico, nico posts, and ivan's home feed shows it:
 
   curl -sS -X PUT -H 'X-App-Key: abc123' ${ingest}/v1/follows/2

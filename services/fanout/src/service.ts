@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { requireAgreement } from '@tideline/shared/agreed-settings';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
-import { openDatabase } from '@tideline/shared/database';
+import { onceDatabaseIsUp, openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
 import { createKafka } from '@tideline/shared/kafka-client';
-import { readLogGenerationWhenUp } from '@tideline/shared/log-generation';
+import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry } from '@tideline/shared/metrics';
 import { startOperationsServer } from '@tideline/shared/operations-server';
@@ -67,7 +68,11 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
     },
   });
 
-  const { generation, partitions } = await readLogGenerationWhenUp(database, topic, logger);
+  const { generation, partitions } = await onceDatabaseIsUp(async () => {
+    const current = await readLogGeneration(database, topic);
+    await requireAgreement(database, config);
+    return current;
+  }, logger);
   await cache.start();
   const inboxes = new InboxWriter({ cache, inboxCap: config.inboxCap });
   const deadLetters = new DeadLetters(kafka, deadLetterTopic(config.namespace), topic);

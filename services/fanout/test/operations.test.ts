@@ -191,3 +191,13 @@ test('fanout that is told to stop in the middle of a backlog commits what it did
   await next.signal('SIGTERM');
   expect(next.exitCode).toBe(0);
 });
+
+test.each([
+  ['fanout', 'TIDELINE_INBOX_CAP', '7', '500'],
+  ['fanout', 'TIDELINE_FOLLOWER_THRESHOLD', '6', '5'],
+  ['feed-api', 'TIDELINE_INBOX_CAP', '7', '500'],
+] as const)('a %s whose %s is another one than that of the others does not start', async (service, variable, own, agreed) => {
+  await expect(platform.spawn(service, { [variable]: own })).rejects.toThrow(
+    `${variable} is ${own} here, and ${agreed} to the others`,
+  );
+});

@@ -1,10 +1,11 @@
+import { requireAgreement } from '@tideline/shared/agreed-settings';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
-import { openDatabase } from '@tideline/shared/database';
+import { onceDatabaseIsUp, openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
 import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
-import { readLogGenerationWhenUp } from '@tideline/shared/log-generation';
+import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry, httpMetrics } from '@tideline/shared/metrics';
 import { startOperationsServer } from '@tideline/shared/operations-server';
@@ -66,7 +67,10 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     },
   });
 
-  await readLogGenerationWhenUp(database, activitiesTopic(config.namespace), logger);
+  await onceDatabaseIsUp(async () => {
+    await readLogGeneration(database, activitiesTopic(config.namespace));
+    await requireAgreement(database, { inboxCap: config.inboxCap });
+  }, logger);
   const cursors = new CursorCodec(await readCursorKey(database));
   await cache.start();
   const rebuilder = new ListRebuilder({ cache, database, inboxCap: config.inboxCap, metrics, logger });

@@ -41,7 +41,7 @@ export interface TopicRecord {
   record: ActivityRecord;
 }
 
-const topicSettings = { partitions: 4, replicationFactor: 1, demo: false };
+const setUpSettings = { partitions: 4, replicationFactor: 1, demo: false, inboxCap: 500, followerThreshold: 10_000 };
 
 /** One installation of its own on the test servers: a database, topics and a name space in Redis. */
 export class Installation {
@@ -73,7 +73,7 @@ export class Installation {
       // Tests are one caller at one address, who asks much.
       door: { ...given.door, quotas: { perUser: 0, perService: 0, perAddress: 0 } },
     };
-    await setUp({ ...config, ...topicSettings });
+    await setUp({ ...config, ...setUpSettings });
     const installation = new Installation(config);
     await installation.#putKeysAndUsers();
     return installation;
@@ -136,7 +136,7 @@ export class Installation {
 
   async close(): Promise<void> {
     await this.database.$pool.end();
-    await tearDown({ ...this.config, ...topicSettings });
+    await tearDown({ ...this.config, ...setUpSettings });
   }
 
   async #putKeysAndUsers(): Promise<void> {
