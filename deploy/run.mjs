@@ -17,6 +17,8 @@ const typescript = ['--import', 'tsx', '--conditions=tideline-source'];
 const commands = {
   start: [...typescript, 'deploy/src/start/main.ts'],
   test: ['node_modules/vitest/vitest.mjs', 'run'],
+  'test:model': [...typescript, 'shared/testing/model/main.ts'],
+  'test:planted': [...typescript, 'shared/testing/model/plant-main.ts'],
   import: [...typescript, 'deploy/src/cli/main.ts', 'import'],
   seed: [...typescript, 'deploy/src/cli/main.ts', 'seed'],
   tideline: [...typescript, 'deploy/src/cli/main.ts'],
