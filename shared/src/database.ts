@@ -44,6 +44,16 @@ export function openDatabase(options: DatabaseOptions): Database {
   return database;
 }
 
+const snapshotMode = new pgp.txMode.TransactionMode({
+  tiLevel: pgp.txMode.isolationLevel.repeatableRead,
+  readOnly: true,
+});
+
+/** Runs queries that all see the database as it was at the first of them. They can write nothing. */
+export function inSnapshot<T>(database: Database, work: (snapshot: Queryable) => Promise<T>): Promise<T> {
+  return database.tx({ mode: snapshotMode }, work);
+}
+
 /** A named, server-side prepared statement. */
 export function prepared(name: string, text: string, values: unknown[]): pgPromise.PreparedStatement {
   return new pgp.PreparedStatement({ name, text, values });

@@ -4,8 +4,11 @@ import { addImportCommand } from './import-command.js';
 import { addKeysCommand } from './keys-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
+import { addVerifyCommand } from './verify-command.js';
 
-/** 0: done. 1: failed. 2: wrong usage or a wrong setting; nothing was done. 130: stopped by Ctrl-C. */
+/**
+ * 0: done. 1: failed. 2: wrong usage or a wrong setting; nothing was done. 130: stopped by Ctrl-C. `verify` has one more.
+ */
 const exitStatus = { failed: 1, wrongUsage: 2, stopped: 130 };
 
 const program = new Command('tideline')
@@ -16,6 +19,7 @@ addSetUpCommand(program);
 addImportCommand(program);
 addSeedCommand(program);
 addKeysCommand(program);
+addVerifyCommand(program);
 
 try {
   await program.parseAsync();
