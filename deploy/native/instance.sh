@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# An instance is one Postgres, one Redis and one Kafka with data and ports of their own, kept in .tideline/NAME of the checkout.
+# An instance is one Postgres, one Redis and a Kafka of one or three brokers with data and ports of their own, kept in
+# .tideline/NAME of the checkout. What is a server's own is named after it, and what is done to it after its kind.
 
+brokers=(kafka)
 servers=(postgres redis kafka)
 port_names=(postgres redis kafka controller)
 declare -A ports=()
@@ -21,11 +23,37 @@ use_instance() {
   state_dir=$checkout_dir/.tideline
   instance_dir=$state_dir/$instance
   ports=()
+  use_brokers
   local name port
   if [ -r "$instance_dir/ports" ]; then
     while read -r name port; do ports[$name]=$port; done <"$instance_dir/ports"
   fi
 }
+
+# As many as the instance was made with.
+use_brokers() {
+  local count=1
+  [ ! -r "$instance_dir/brokers" ] || read -r count <"$instance_dir/brokers"
+  brokers=(kafka) port_names=(postgres redis kafka controller)
+  if [ "$count" = 3 ]; then
+    brokers+=(kafka2 kafka3) port_names+=(kafka2 controller2 kafka3 controller3)
+  fi
+  servers=(postgres redis "${brokers[@]}")
+}
+
+# make_instance BROKERS: an instance keeps the number of brokers that it began with.
+make_instance() {
+  if [ -d "$instance_dir/data" ]; then
+    [ -z "$1" ] || [ "$1" = ${#brokers[@]} ] || fail "instance $instance has ${#brokers[@]} broker(s): stack.sh erase $instance, then start it with $1"
+    return 0
+  fi
+  [ "${1:-1}" = 1 ] || [ "$instance" != dev ] || fail "dev, whose ports are fixed, has one broker: name another instance"
+  mkdir -p "$instance_dir/data" "$instance_dir/logs"
+  printf '%s\n' "${1:-1}" >"$instance_dir/brokers"
+  use_brokers
+}
+
+server_kind() { printf '%s\n' "${1%[23]}"; }
 
 # One writer at a time: two starts of one instance must not both launch its servers.
 lock_instance() {

@@ -56,8 +56,9 @@ detach() {
 
 # wait_until_ready SERVER: until it does its job, or is seen not to.
 wait_until_ready() {
-  local server=$1 limit_s=${ready_limits_s[$1]} deadline=$((SECONDS + ready_limits_s[$1]))
-  until "${server}_answers"; do
+  local server=$1 limit_s=${ready_limits_s[$(server_kind "$1")]} deadline
+  deadline=$((SECONDS + limit_s))
+  until "$(server_kind "$server")_answers" "$server"; do
     server_pid "$server" >/dev/null || fail_with_log "$(server_log "$server")" "$server ended while it was starting"
     [ "$SECONDS" -lt "$deadline" ] || fail_with_log "$(server_log "$server")" "$server runs but does not answer after $limit_s s"
     sleep 0.05

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The real servers of Tideline on this machine, without containers: Kafka, PostgreSQL with TimescaleDB, Redis.
 # usage: stack.sh start|stop|status|env|erase [INSTANCE]            INSTANCE is dev (the default), test or any other name
-#        stack.sh start-server INSTANCE kafka|postgres|redis
+#        stack.sh start INSTANCE 3                                  a new instance with three brokers
+#        stack.sh start-server INSTANCE kafka|postgres|redis        of three brokers: kafka, kafka2, kafka3
 #        stack.sh stop-server INSTANCE kafka|postgres|redis [TERM|INT|KILL]
 set -euo pipefail
 if [ "$(uname -s)" != Linux ] || [ "${BASH_VERSINFO[0]}" -lt 5 ]; then
@@ -16,20 +17,21 @@ for part in progress cache debian-root kafka-jars port instance process-identity
   . "$native_dir/$part.sh"
 done
 
+# start BROKERS: 1 or 3 for a new instance, empty for as many as it has.
 start() {
   local began=$EPOCHREALTIME stopped=()
   find_stopped
   [ ${#stopped[@]} -eq 0 ] || check_requirements "${stopped[@]}"
   lock_instance
+  make_instance "$1"
   find_stopped # Another command may have held the lock.
   if [ ${#stopped[@]} -gt 0 ]; then
-    mkdir -p "$instance_dir/data" "$instance_dir/logs"
     assign_ports
     require_free_ports "${stopped[@]}"
   fi
   in_parallel start_one "${servers[@]}"
   [ "$failed_jobs" = 0 ] || fail "instance $instance is not complete; whatever did start goes on running until: stack.sh stop $instance"
-  say "$instance is ready: Postgres ${ports[postgres]}, Redis ${ports[redis]}, Kafka ${ports[kafka]} ($(seconds_since "$began") s)"
+  say "$instance is ready: Postgres ${ports[postgres]}, Redis ${ports[redis]}, Kafka $(broker_ports) ($(seconds_since "$began") s)"
 }
 
 # Sets the caller's `stopped`.
@@ -41,14 +43,15 @@ find_stopped() {
 
 # A server that runs already is waited for all the same: the start that launched it may have been killed.
 start_one() {
-  local server=$1 began=$EPOCHREALTIME
+  local server=$1 kind began=$EPOCHREALTIME
+  kind=$(server_kind "$server")
   if server_pid "$server" >/dev/null; then
     wait_until_ready "$server"
     return 0
   fi
-  "${server}_prepare"
+  "${kind}_prepare" "$server"
   say "$instance: starting $server, typically 1 to 5 s"
-  "${server}_launch"
+  "${kind}_launch" "$server"
   wait_until_ready "$server"
   say "$instance: $server answers ($(seconds_since "$began") s)"
 }
@@ -61,7 +64,7 @@ stop() {
   say "$instance is stopped"
 }
 
-stop_one() { end_server "$1" "${2:-${stop_signals[$1]}}"; }
+stop_one() { end_server "$1" "${2:-${stop_signals[$(server_kind "$1")]}}"; }
 
 start_server() {
   [ -n "${ports[$1]:-}" ] || fail "instance $instance was never started: stack.sh start $instance"
@@ -83,7 +86,7 @@ status() {
     state=stopped
     if pid=$(server_pid "$server"); then
       state=running
-      "${server}_answers" || state='not answering'
+      "$(server_kind "$server")_answers" "$server" || state='not answering'
     fi
     [ "$state" = running ] || all=1
     printf '%-9s %-14s %-8s %-6s %s\n' "$server" "$state" "${pid:--}" "${ports[$server]:--}" "$instance_dir/data/$server"
@@ -92,13 +95,20 @@ status() {
 }
 
 print_environment() {
-  local server
+  local server broker list=
   for server in "${servers[@]}"; do
     server_pid "$server" >/dev/null || fail "$server of instance $instance does not run: stack.sh start $instance"
   done
   printf 'TIDELINE_DATABASE_URL=%s\n' "$(postgres_url)"
   printf 'TIDELINE_REDIS_URL=redis://127.0.0.1:%s\n' "${ports[redis]}"
-  printf 'TIDELINE_KAFKA_BROKERS=127.0.0.1:%s\n' "${ports[kafka]}"
+  for broker in "${brokers[@]}"; do list+=,127.0.0.1:${ports[$broker]}; done
+  printf 'TIDELINE_KAFKA_BROKERS=%s\n' "${list#,}"
+}
+
+broker_ports() {
+  local broker list=
+  for broker in "${brokers[@]}"; do list+=" ${ports[$broker]}"; done
+  printf '%s\n' "${list# }"
 }
 
 erase() {
@@ -125,22 +135,23 @@ in_parallel() {
 seconds_since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'; }
 
 usage() {
-  sed -n '3,5s/^# //p' "${BASH_SOURCE[0]}" >&2
+  sed -n '3,6s/^# //p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 
-require_server() { case ${1:-} in kafka | postgres | redis) ;; *) usage ;; esac; }
+require_server() { case " ${servers[*]} " in *" $1 "*) ;; *) usage ;; esac; }
 
 command=${1:-}
 case $command in
-  start | stop | status | env | erase) [ $# -le 2 ] || usage ;;
+  start) if [ $# -gt 3 ] || ! [[ ${3:-1} =~ ^[13]$ ]]; then usage; fi ;;
+  stop | status | env | erase) [ $# -le 2 ] || usage ;;
   start-server) [ $# -eq 3 ] || usage ;;
   stop-server) { [ $# -eq 3 ] || [ $# -eq 4 ]; } || usage ;;
   *) usage ;;
 esac
 use_instance "${2:-dev}"
 case $command in
-  start) start ;;
+  start) start "${3:-}" ;;
   stop) stop ;;
   status) status ;;
   env) print_environment ;;

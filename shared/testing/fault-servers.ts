@@ -7,9 +7,7 @@ import { holdAlone } from './server-sharing.js';
 
 const run = promisify(execFile);
 const script = inCheckout('deploy/native/stack.sh');
-const instance = 'faults';
-
-export type ServerName = 'kafka' | 'postgres' | 'redis';
+export type ServerName = 'kafka' | 'kafka2' | 'kafka3' | 'postgres' | 'redis';
 
 /** Servers of a test's own, which it may take away: what other tests use is never touched. */
 export interface FaultServers {
@@ -24,20 +22,21 @@ export interface FaultServers {
 
 /**
  * Starts an instance of the native stack, empty. Where this machine cannot have one it returns why: then a test has to
- * be skipped. One test at a time has it; others wait.
+ * be skipped. One test at a time has it; others wait. Of three brokers each has its name: kafka, kafka2, kafka3.
  */
-export async function startFaultServers(): Promise<FaultServers | string> {
+export async function startFaultServers({ brokers = 1 }: { brokers?: 1 | 3 } = {}): Promise<FaultServers | string> {
   if (process.env['TIDELINE_TEST_SERVERS'] === 'containers') {
     return 'the servers are containers, which this test cannot stop and start';
   }
   if (!nativeStackFits()) {
     return 'this needs the native stack, to stop and start its servers, and that needs root on Debian';
   }
+  const instance = brokers === 1 ? 'faults' : 'brokers';
   const lock = await holdAlone(instance);
   try {
     // What a test that was killed left behind.
     await run(script, ['erase', instance]);
-    await run(script, ['start', instance]);
+    await run(script, ['start', instance, String(brokers)]);
   } catch (error) {
     await lock.release();
     const { stderr } = error as { stderr?: string };
@@ -47,7 +46,7 @@ export async function startFaultServers(): Promise<FaultServers | string> {
     throw error;
   }
   return {
-    urls: await urlsOfInstance(),
+    urls: await urlsOfInstance(instance),
     async stopServer(server, signal) {
       await run(script, ['stop-server', instance, server, ...(signal === undefined ? [] : [signal])]);
     },
@@ -60,7 +59,7 @@ export async function startFaultServers(): Promise<FaultServers | string> {
   };
 }
 
-async function urlsOfInstance(): Promise<ServerUrls> {
+async function urlsOfInstance(instance: string): Promise<ServerUrls> {
   const { stdout } = await run(script, ['env', instance]);
   const variables = stdout
     .trim()

@@ -19,6 +19,8 @@ import { waitUntil } from './wait-until.js';
 
 export interface PlatformOptions {
   partitions?: number;
+  /** Of the topics; 1 unless given. */
+  replicationFactor?: number;
   inboxCap?: number;
   followerThreshold?: number;
   /** 0 unless given: what feeds are held against is what the database says now. */
@@ -175,7 +177,7 @@ interface Started {
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const servers = options.servers ?? sharedServers();
   const settings = settingsFor(options, servers);
-  await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: 1 });
+  await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: options.replicationFactor ?? 1 });
   const kafka = createKafka({
     brokers: settings.kafkaBrokers,
     clientId: 'tideline-test',
