@@ -27,6 +27,7 @@ const content: ActivityRecord = {
   foreignId: 'like-1',
 };
 const follow: ActivityRecord = { ...envelope, kind: 'follow', verb: 'unfollow', objectType: 'user', objectId: 'ben' };
+const mute: ActivityRecord = { ...envelope, kind: 'relation', verb: 'mute', objectType: 'user', objectId: 'ben' };
 const removal: ActivityRecord = {
   ...envelope,
   kind: 'delete',
@@ -56,20 +57,37 @@ const object: ActivityRecord = {
   metadata: { width: 3 },
 };
 
-test.each([content, follow, removal, user, object])('a record of kind $kind is read as it was written', (record) => {
+test.each([
+  content,
+  follow,
+  mute,
+  removal,
+  user,
+  object,
+])('a record of kind $kind is read as it was written', (record) => {
   expect(decodeRecord(encodeRecord(record))).toEqual(record);
   const awaited: ActivityRecord = { ...record, awaited: true };
   expect(decodeRecord(encodeRecord(awaited))).toEqual(awaited);
 });
 
 test('the key of a record is the author whose audience it concerns; of an object its type and id', () => {
-  expect([content, follow, removal, user, object].map(logKeyOf)).toEqual(['anna', 'ben', 'ben', 'ben', 'photo:p:1']);
+  expect([content, follow, mute, removal, user, object].map(logKeyOf)).toEqual([
+    'anna',
+    'ben',
+    'ben',
+    'ben',
+    'ben',
+    'photo:p:1',
+  ]);
 });
 
 test.each([
   ['an object without a type', { ...object, objectType: '' }],
   ['an object that is not updated', { ...object, verb: 'delete' }],
   ['an object whose owner is no user', { ...object, ownerId: 'no user' }],
+  ['content with the verb of a control record', { ...content, verb: 'mute' }],
+  ['a mute of oneself', { ...mute, objectId: 'anna' }],
+  ['a mute with the verb of a follow', { ...mute, verb: 'follow' }],
   ['awaited by nobody', { ...follow, awaited: false }],
   ['a kind that nobody knows', { ...object, kind: 'mystery' }],
 ])('a record is refused: %s', (_what, record) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { activityIdSchema, userIdSchema, verbSchema } from './activity.js';
+import { activityIdSchema, contentVerbSchema, userIdSchema } from './activity.js';
 
 /**
  * What stands on the topic: every change is a record, content and control alike. The value is JSON, validated again on
@@ -26,7 +26,7 @@ const envelope = {
 const contentSchema = z.looseObject({
   ...envelope,
   kind: z.literal('content'),
-  verb: verbSchema,
+  verb: contentVerbSchema,
   objectTitle: z.string().optional(),
   targetType: z.string().optional(),
   targetId: z.string().optional(),
@@ -45,6 +45,20 @@ const followSchema = z.looseObject({
   objectType: z.literal('user'),
   objectId: userIdSchema,
 });
+
+/**
+ * `actorId` mutes or blocks the user `objectId`, or ends that. Nobody does it to themselves: what a user did is never
+ * hidden from that user.
+ */
+const relationSchema = z
+  .looseObject({
+    ...envelope,
+    kind: z.literal('relation'),
+    verb: z.enum(['mute', 'unmute', 'block', 'unblock']),
+    objectType: z.literal('user'),
+    objectId: userIdSchema,
+  })
+  .refine(({ actorId, objectId }) => actorId !== objectId, { path: ['objectId'], message: 'must be another user' });
 
 /** `actorId` deletes the activity `objectId` of `authorId`; the two differ only for an admin. */
 const deleteSchema = z.looseObject({
@@ -84,6 +98,7 @@ const objectSchema = z.looseObject({
 const recordSchema = z.discriminatedUnion('kind', [
   contentSchema,
   followSchema,
+  relationSchema,
   deleteSchema,
   userSchema,
   objectSchema,
@@ -91,6 +106,7 @@ const recordSchema = z.discriminatedUnion('kind', [
 
 export type ContentRecord = z.infer<typeof contentSchema>;
 export type FollowRecord = z.infer<typeof followSchema>;
+export type RelationRecord = z.infer<typeof relationSchema>;
 export type DeleteRecord = z.infer<typeof deleteSchema>;
 export type UserRecord = z.infer<typeof userSchema>;
 export type ObjectRecord = z.infer<typeof objectSchema>;
@@ -105,7 +121,9 @@ export interface LogVersion {
 
 /**
  * I1: the user whose audience the record concerns, so that all that decides who gets an author's activities is in one
- * partition, in order; for objects, which have no audience, `type:id`. A user and an object, or two objects, may have
+ * partition, in order: for follows, mutes and blocks the other user. A block also keeps the other user from what the
+ * blocking one does, in another partition; that needs no order, because readers check for it and deliveries do not. For
+ * objects, which have no audience, `type:id`. A user and an object, or two objects, may have
  * the same key: they share a partition then, which is all that a key decides.
  */
 export function logKeyOf(record: ActivityRecord): string {
@@ -113,6 +131,7 @@ export function logKeyOf(record: ActivityRecord): string {
     case 'content':
       return record.actorId;
     case 'follow':
+    case 'relation':
     case 'user':
       return record.objectId;
     case 'delete':

@@ -1,4 +1,4 @@
-import type { LogVersion } from './activity-record.js';
+import type { LogVersion, RelationRecord } from './activity-record.js';
 import { prepared, type Queryable } from './database.js';
 
 /**
@@ -59,6 +59,62 @@ export async function applyFollows(database: Queryable, changes: readonly Follow
     ]),
   );
   return database.any<FollowState>(prepared('read-follows', readFollows, [followers, followees]));
+}
+
+export type RelationKind = 'mute' | 'block';
+
+export interface RelationChange {
+  /** Who mutes or blocks, or ended that. */
+  userId: string;
+  otherId: string;
+  kind: RelationKind;
+  active: boolean;
+  /** Unix milliseconds. */
+  changedAt: number;
+  version: LogVersion;
+}
+
+/** What each verb of a relation says. */
+export const relationVerbs = {
+  mute: { kind: 'mute', active: true },
+  unmute: { kind: 'mute', active: false },
+  block: { kind: 'block', active: true },
+  unblock: { kind: 'block', active: false },
+} as const satisfies Record<RelationRecord['verb'], Pick<RelationChange, 'kind' | 'active'>>;
+
+/** Whose pages a change of a relation concerns. A mute is nobody's business but of the one who mutes. */
+export function relationReaders({ actorId, objectId, verb }: RelationRecord): string[] {
+  return relationVerbs[verb].kind === 'mute' ? [actorId] : [actorId, objectId];
+}
+
+const upsertRelations = `
+  insert into relations as r (user_id, other_id, kind, active, changed_at, log_generation, log_partition, log_offset)
+  select user_id, other_id, kind, active, to_timestamp(changed_at / 1000.0), log_generation, log_partition, log_offset
+  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::integer[], $7::integer[], $8::bigint[])
+    as change (user_id, other_id, kind, active, changed_at, log_generation, log_partition, log_offset)
+  order by user_id, other_id, kind
+  on conflict (user_id, other_id, kind) do update
+    set active = excluded.active, changed_at = excluded.changed_at, log_generation = excluded.log_generation,
+        log_partition = excluded.log_partition, log_offset = excluded.log_offset
+    where (excluded.log_generation, excluded.log_offset) > (r.log_generation, r.log_offset)`;
+
+/** Applies mutes, blocks and their ends, at most one change of a kind for a pair. */
+export async function applyRelations(database: Queryable, changes: readonly RelationChange[]): Promise<void> {
+  if (changes.length === 0) {
+    return;
+  }
+  await database.none(
+    prepared('upsert-relations', upsertRelations, [
+      changes.map((change) => change.userId),
+      changes.map((change) => change.otherId),
+      changes.map((change) => change.kind),
+      changes.map((change) => change.active),
+      changes.map((change) => change.changedAt),
+      changes.map((change) => change.version.generation),
+      changes.map((change) => change.version.partition),
+      changes.map((change) => change.version.offset),
+    ]),
+  );
 }
 
 export interface Tombstone {

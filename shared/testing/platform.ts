@@ -150,7 +150,7 @@ export class Platform {
 
   /** Waits until no list is being rebuilt, whether or not fanout runs. */
   async settleReads(): Promise<void> {
-    await this.#started.feedApi.settled();
+    await Promise.all([this.#started.feedApi, ...this.#moreFeedApis].map((feedApi) => feedApi.settled()));
   }
 
   async stop(): Promise<void> {

@@ -27,13 +27,8 @@ async function unfollow(follower: string, followee: string): Promise<void> {
   await platform.ingest.succeed('DELETE', `/v1/follows/${followee}`, { actAs: follower });
 }
 
-/** What the routes for mutes and blocks are going to leave in the database. */
-async function hide(userId: string, kind: 'mute' | 'block', otherId: string): Promise<void> {
-  await platform.database.query(`insert into relations values ($1, $2, $3, true, now(), 1, 0, 0)`, [
-    userId,
-    otherId,
-    kind,
-  ]);
+async function hide(userId: string, by: 'mutes' | 'blocks', otherId: string): Promise<void> {
+  await platform.ingest.succeed('PUT', `/v1/${by}/${otherId}`, { actAs: userId });
 }
 
 function read(path: string, reader: string): Promise<PageBody<User>> {
@@ -122,11 +117,11 @@ test('who is muted by the reader, or blocked either way, is neither listed nor c
   const followers = ['hid-blocked', 'hid-blocking', 'hid-muted', 'hid-muting', 'hid-other'];
   await follow(followers, ['hid']);
   await follow(['hid'], followers);
-  await hide('hid-reader', 'mute', 'hid-muted');
-  await hide('hid-muting', 'mute', 'hid-reader');
-  await hide('hid-reader', 'block', 'hid-blocked');
-  await hide('hid-reader', 'mute', 'hid-blocked');
-  await hide('hid-blocking', 'block', 'hid-reader');
+  await hide('hid-reader', 'mutes', 'hid-muted');
+  await hide('hid-muting', 'mutes', 'hid-reader');
+  await hide('hid-reader', 'blocks', 'hid-blocked');
+  await hide('hid-reader', 'mutes', 'hid-blocked');
+  await hide('hid-blocking', 'blocks', 'hid-reader');
   for (const side of ['followers', 'following'] as const) {
     for (const limit of [1, 50]) {
       const path = `/v1/users/hid/${side}?limit=${limit}`;

@@ -30,15 +30,6 @@ test('both documents are for anybody, and are of the version that they say', asy
   }
 });
 
-test('what is not built yet is documented as 501, and answers it', async () => {
-  const document = (await (await read('/openapi.json')).json()) as {
-    paths: Record<string, Record<string, { responses: object }>>;
-  };
-  expect(Object.keys(document.paths['/v1/mutes/{userId}']?.['put']?.responses ?? {})).toContain('501');
-  const answer = await ingest.call('/v1/mutes/user:ben', { method: 'PUT', key: 'key-of-anna' });
-  expect(answer).toMatchObject({ status: 501, body: { error: { code: 'not_implemented' } } });
-});
-
 test('the pages bring all that they load, and may load nothing else', async () => {
   const redirect = await read('/docs');
   expect([redirect.status, redirect.headers.get('location')]).toEqual([308, '/docs/']);

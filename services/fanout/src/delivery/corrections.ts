@@ -1,5 +1,5 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
-import type { FollowState } from '@tideline/shared/projections';
+import { type FollowState, relationReaders } from '@tideline/shared/projections';
 import { appendTombstones, dropInboxes, dropRegisters } from '@tideline/shared/registers';
 import { ListUpdates, oldestFirst } from '../inbox/list-updates.js';
 import { markPurged, newestAnyIds, newestVisibleIds, readAudiences } from '../storage/activity-reader.js';
@@ -56,6 +56,11 @@ async function removeAuthor(
     updates.add('inbox', followerId, id);
   }
   await inboxes.remove(hold, updates);
+}
+
+/** Has the registers of whom mutes and blocks concern loaded anew. No list is touched: readers leave out what is hidden. */
+export async function applyRelationChanges({ cache }: Delivery, relations: RecordBatch['relations']): Promise<void> {
+  await cache.run(dropRegisters(cache, new Set(relations.flatMap(({ record }) => relationReaders(record)))));
 }
 
 /** Takes deleted activities out of every list. Until that is done, readers know them by their tombstones. */

@@ -1,6 +1,6 @@
 import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
 import { cacheBodies, cacheDescriptions, deliverContents, storedContents } from './content-delivery.js';
-import { applyDeletes, applyFollowChanges } from './corrections.js';
+import { applyDeletes, applyFollowChanges, applyRelationChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
 import { writeContentResults, writeControlResults } from './delivery-results.js';
 import { endKeptPages } from './kept-pages.js';
@@ -40,6 +40,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 
   await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
+  await metrics.timed('relations', () => applyRelationChanges(delivery, batch.relations));
   await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
   await writeControlResults(delivery, batch);
   await metrics.timed('threshold', () => crossThreshold(delivery, new Map([...loaded, ...changed])));

@@ -1,4 +1,4 @@
-import type { ActivityRecord, ContentRecord } from '@tideline/shared/activity-record';
+import type { ActivityRecord, ContentRecord, RelationRecord } from '@tideline/shared/activity-record';
 import { expect, test } from 'vitest';
 import { activityOf, type LoggedRecord, sortOut } from './record-batch.js';
 
@@ -20,6 +20,10 @@ function content(n: number, changes: Partial<ContentRecord> = {}): ContentRecord
 
 function follow(verb: 'follow' | 'unfollow', actorId: string, objectId: string): ActivityRecord {
   return { ...envelope, kind: 'follow', id: idOf(0), actorId, verb, objectType: 'user', objectId };
+}
+
+function relation(verb: RelationRecord['verb'], actorId: string, objectId: string): ActivityRecord {
+  return { ...envelope, kind: 'relation', id: idOf(0), actorId, verb, objectType: 'user', objectId };
 }
 
 function remove(n: number, authorId: string): ActivityRecord {
@@ -84,6 +88,26 @@ test('of the changes of an object the last one counts; a type and an id are not 
   expect(batch.controls).toHaveLength(4);
 });
 
+test('of the mutes of a pair the last one counts, and blocks are apart from mutes', () => {
+  const batch = sortOut(
+    logged(
+      relation('mute', 'b', 'a'),
+      relation('block', 'b', 'a'),
+      relation('unmute', 'b', 'a'),
+      relation('block', 'c', 'a'),
+      relation('unblock', 'c', 'a'),
+      relation('mute', 'a', 'b'),
+    ),
+  );
+  expect(batch.relations.map(({ record, version }) => [record.actorId, record.verb, version.offset])).toEqual([
+    ['b', 'unmute', 2],
+    ['b', 'block', 1],
+    ['c', 'unblock', 4],
+    ['a', 'mute', 5],
+  ]);
+  expect(offsets(batch.controls)).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
 test('deletes of one activity by two authors are two', () => {
   const batch = sortOut(logged(remove(1, 'a'), remove(1, 'b'), remove(1, 'a'), remove(2, 'a')));
   expect(batch.deletes.map(({ record }) => [record.objectId, record.authorId])).toEqual([
@@ -95,7 +119,15 @@ test('deletes of one activity by two authors are two', () => {
 });
 
 test('an empty batch is empty', () => {
-  expect(sortOut([])).toEqual({ contents: [], controls: [], follows: [], deletes: [], users: [], objects: [] });
+  expect(sortOut([])).toEqual({
+    contents: [],
+    controls: [],
+    follows: [],
+    relations: [],
+    deletes: [],
+    users: [],
+    objects: [],
+  });
 });
 
 test('feeds keep what was said of an activity, and nothing of how it came', () => {

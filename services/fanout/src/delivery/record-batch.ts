@@ -7,9 +7,11 @@ import type {
   FollowRecord,
   LogVersion,
   ObjectRecord,
+  RelationRecord,
   UserRecord,
 } from '@tideline/shared/activity-record';
 import { objectName } from '@tideline/shared/feed-keys';
+import { relationVerbs } from '@tideline/shared/projections';
 
 /** A decoded record and where it stands on the log. */
 export interface LoggedRecord<Record extends ActivityRecord = ActivityRecord> {
@@ -22,9 +24,11 @@ export interface RecordBatch {
   /** Unique by id: the first copy counts. */
   contents: LoggedRecord<ContentRecord>[];
   /** Every copy. */
-  controls: LoggedRecord<FollowRecord | DeleteRecord | UserRecord | ObjectRecord>[];
+  controls: LoggedRecord<FollowRecord | RelationRecord | DeleteRecord | UserRecord | ObjectRecord>[];
   /** The last change of each pair. */
   follows: LoggedRecord<FollowRecord>[];
+  /** The last change of each pair, of mutes and of blocks. */
+  relations: LoggedRecord<RelationRecord>[];
   deletes: LoggedRecord<DeleteRecord>[];
   /** The last change of each user. */
   users: LoggedRecord<UserRecord>[];
@@ -35,6 +39,7 @@ export interface RecordBatch {
 export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
   const contents = new Map<string, LoggedRecord<ContentRecord>>();
   const follows = new Map<string, LoggedRecord<FollowRecord>>();
+  const relations = new Map<string, LoggedRecord<RelationRecord>>();
   const deletes = new Map<string, LoggedRecord<DeleteRecord>>();
   const users = new Map<string, LoggedRecord<UserRecord>>();
   const objects = new Map<string, LoggedRecord<ObjectRecord>>();
@@ -49,6 +54,10 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
       case 'follow':
         controls.push({ record, version });
         follows.set(`${record.actorId} ${record.objectId}`, { record, version });
+        break;
+      case 'relation':
+        controls.push({ record, version });
+        relations.set(`${relationVerbs[record.verb].kind} ${record.actorId} ${record.objectId}`, { record, version });
         break;
       case 'delete':
         controls.push({ record, version });
@@ -68,6 +77,7 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
     contents: [...contents.values()],
     controls,
     follows: [...follows.values()],
+    relations: [...relations.values()],
     deletes: [...deletes.values()],
     users: [...users.values()],
     objects: [...objects.values()],

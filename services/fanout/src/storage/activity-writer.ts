@@ -3,10 +3,12 @@ import { type Database, prepared, type Queryable } from '@tideline/shared/databa
 import {
   applyFollows,
   applyObjects,
+  applyRelations,
   applyTombstones,
   applyUsers,
   ensureUsers,
   type FollowState,
+  relationVerbs,
 } from '@tideline/shared/projections';
 import type { RecordBatch } from '../delivery/record-batch.js';
 import { checkFence } from './partition-fences.js';
@@ -46,6 +48,7 @@ export async function persistBatch(
     await applyUsers(transaction, batch.users.map(userChange));
     await applyObjects(transaction, batch.objects.map(objectChange));
     const follows = await applyFollows(transaction, batch.follows.map(followChange));
+    await applyRelations(transaction, batch.relations.map(relationChange));
     await applyTombstones(transaction, batch.deletes.map(tombstone));
     const exceptions = await insertContents(transaction, batch.contents);
     return {
@@ -59,7 +62,7 @@ export async function persistBatch(
 /** Users that must exist for what the batch says. */
 export function usersNamedBy(batch: RecordBatch): string[] {
   const named = new Set(batch.contents.map(({ record }) => record.actorId));
-  for (const { record } of batch.follows) {
+  for (const { record } of [...batch.follows, ...batch.relations]) {
     named.add(record.actorId).add(record.objectId);
   }
   for (const { record } of batch.objects) {
@@ -184,6 +187,7 @@ function controlMetadata(record: RecordBatch['controls'][number]['record']): str
         metadata: record.metadata,
       });
     case 'follow':
+    case 'relation':
     case 'delete':
       return null;
   }
@@ -202,6 +206,16 @@ function followChange({ record, version }: RecordBatch['follows'][number]) {
     followerId: record.actorId,
     followeeId: record.objectId,
     active: record.verb === 'follow',
+    changedAt: record.acceptedAt,
+    version,
+  };
+}
+
+function relationChange({ record, version }: RecordBatch['relations'][number]) {
+  return {
+    userId: record.actorId,
+    otherId: record.objectId,
+    ...relationVerbs[record.verb],
     changedAt: record.acceptedAt,
     version,
   };

@@ -35,7 +35,7 @@ export function addActivityRoutes(api: Api, tools: FeedTools, links: PublicLinks
       path: '/v1/activities/{id}',
       tag: 'Activities',
       summary: 'One activity',
-      description: negotiationNote,
+      description: `404 also where the caller is not in its audience, muted its actor, or a block is between the two.\n\n${negotiationNote}`,
       scope: 'read',
       params: z.strictObject({ id: activityIdSchema }),
       replies: {

@@ -16,7 +16,8 @@ const deedSchema = z
     object_id: z.string(),
     object_type: z.string(),
     target_name: z.string().nullable().meta({
-      description: "The target's title, or the name of who was followed, or of whom the object belongs to",
+      description:
+        "The target's title, or the name of who was followed, muted or blocked, or of whom the object belongs to",
     }),
     time: z.iso.datetime({ precision: 3 }),
   })
@@ -35,7 +36,7 @@ export function addCompatibilityRoutes(api: Api, tools: FeedTools, links: Public
   );
   addHomeRoute('/api/feeds/push/', 'push', 'The home feed as it was fanned out');
   addHomeRoute('/api/feeds/pull/', 'pull', 'The home feed by one plain query');
-  addDeedsRoute('/feed/my', 'my', 'All that the caller did, follows and unfollows included');
+  addDeedsRoute('/feed/my', 'my', 'All that the caller did, follows, mutes and blocks included');
   addDeedsRoute('/feed/friends', 'friends', 'What those did whom the caller follows');
 
   function addHomeRoute(path: string, strategy: Strategy, summary: string, description?: string): void {

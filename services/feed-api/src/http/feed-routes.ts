@@ -69,7 +69,7 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/users/{id}/feed',
       tag: 'Feeds',
       summary: 'What a user did in public',
-      description: negotiationNote,
+      description: `Empty where the caller muted the user, or a block is between the two.\n\n${negotiationNote}`,
       scope: 'read',
       params: z.strictObject({ id: userIdSchema }),
       query: pageQuery,

@@ -34,6 +34,8 @@ export function addUserRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/users/{id}',
       tag: 'Users',
       summary: 'A user',
+      description:
+        'For everybody, also where a mute or a block hides what the user does: whoever wants to end it has to find it. Users that are muted by the caller, or blocked either way, are not counted.',
       scope: 'read',
       params,
       replies: { 200: { description: 'The profile', schema: profileSchema } },

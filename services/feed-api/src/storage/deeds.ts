@@ -22,17 +22,24 @@ const contentColumns = `
 
 const belowInTime = 'a.time <= activity_time($<before>) and a.id < $<before>';
 
-// A follow counts as a deed where it changed something: the one before it, of the same two, was none. Several copies of
-// a record are one deed.
+const pairVerbs = `('follow', 'unfollow', 'mute', 'unmute', 'block', 'unblock')`;
+
+/** What a verb of a pair begins or ends: of mute and unmute, mute. */
+function begun(verb: string): string {
+  return `regexp_replace(${verb}, '^un', '')`;
+}
+
+// A follow counts as a deed where it changed something: the one before it, of the same two, was none. So do mutes and
+// blocks. Several copies of a record are one deed.
 const changedSomething = `
-  c.verb not in ('follow', 'unfollow') or c.verb <> coalesce((
+  c.verb not in ${pairVerbs} or c.verb <> coalesce((
     select earlier.verb
     from control_activities earlier
     where earlier.actor_id = c.actor_id and earlier.object_id = c.object_id
-      and earlier.verb in ('follow', 'unfollow')
+      and earlier.verb in ${pairVerbs} and ${begun('earlier.verb')} = ${begun('c.verb')}
       and (earlier.log_generation, earlier.log_offset) < (c.log_generation, c.log_offset)
     order by earlier.log_generation desc, earlier.log_offset desc
-    limit 1), 'unfollow')`;
+    limit 1), 'un' || ${begun('c.verb')})`;
 
 // Who posts something new describes it in the same request: that is one deed, the post. A request that was repeated left
 // several copies of the description, of which one belongs to the post.

@@ -57,7 +57,11 @@ const inWindow = {
 } as const;
 const order = { older: 'desc', newer: 'asc' } as const;
 
-function homeSql(columns: string, direction: Stretch['direction']): string {
+/**
+ * Pages leave out who is hidden from the reader; lists do not: mutes and blocks are checked when a list is read, so that
+ * what was hidden is there when they end.
+ */
+function homeSql(columns: string, direction: Stretch['direction'], condition: string): string {
   return `
     select page.*
     from (
@@ -72,16 +76,16 @@ function homeSql(columns: string, direction: Stretch['direction']): string {
       order by a.time ${order[direction]}, a.id ${order[direction]}
       limit $<limit>
     ) page
-    where ${notHidden('source.author_id')}
+    where ${condition}
     order by page.id ${order[direction]}
     limit $<limit>`;
 }
 
 const homeActivitiesSql = {
-  older: homeSql(activityColumns, 'older'),
-  newer: homeSql(activityColumns, 'newer'),
+  older: homeSql(activityColumns, 'older', notHidden('source.author_id')),
+  newer: homeSql(activityColumns, 'newer', notHidden('source.author_id')),
 };
-const homeIdsSql = homeSql('a.id', 'older');
+const homeIdsSql = homeSql('a.id', 'older', 'true');
 
 /** Activities of a home feed: what the naive pull returns. */
 export async function homeActivities(sql: SqlScope, reader: string, stretch: Stretch): Promise<Activity[]> {
@@ -91,7 +95,7 @@ export async function homeActivities(sql: SqlScope, reader: string, stretch: Str
   return rows.map(activityFromRow);
 }
 
-/** The newest ids of a home feed, newest first. */
+/** The newest ids of a home feed with what is hidden at present, newest first: what an inbox holds. */
 export async function homeIds(sql: SqlScope, reader: string, limit: number): Promise<string[]> {
   const rows = await walk(newest(limit), (window, rest) =>
     sql.any<{ id: string }>(homeIdsSql, { reader, ...window, limit: rest }),

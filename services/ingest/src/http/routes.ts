@@ -3,10 +3,12 @@ import { addActivityRoutes } from './activity-routes.js';
 import { addCompatibilityRoutes } from './compatibility-routes.js';
 import { addFollowRoutes } from './follow-routes.js';
 import { addObjectRoutes } from './object-routes.js';
+import { addRelationRoutes } from './relation-routes.js';
 import { addUserRoutes } from './user-routes.js';
 
 type RouteTools = Parameters<typeof addActivityRoutes>[1] &
   Parameters<typeof addFollowRoutes>[1] &
+  Parameters<typeof addRelationRoutes>[1] &
   Parameters<typeof addUserRoutes>[1] &
   Parameters<typeof addObjectRoutes>[1] &
   Parameters<typeof addCompatibilityRoutes>[1];
@@ -22,13 +24,9 @@ export function createApi(tools: RouteTools): Api {
   const api = new Api();
   addActivityRoutes(api, tools);
   addFollowRoutes(api, tools);
+  addRelationRoutes(api, tools);
   addUserRoutes(api, tools);
   addObjectRoutes(api, tools);
   addCompatibilityRoutes(api, tools);
-  for (const relation of ['mutes', 'blocks']) {
-    const path = `/v1/${relation}/{userId}`;
-    api.addLater({ method: 'put', path, tag: 'Not built yet', summary: `Adding to ${relation}` });
-    api.addLater({ method: 'delete', path, tag: 'Not built yet', summary: `Taking from ${relation}` });
-  }
   return api;
 }
