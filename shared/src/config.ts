@@ -75,8 +75,8 @@ export function port(fallback: number) {
   return z.coerce.number().int().min(0).max(65_535).default(fallback);
 }
 
-export function count(fallback: number, max: number) {
-  return z.coerce.number().int().min(1).max(max).default(fallback);
+export function count(fallback: number, max: number, min = 1) {
+  return z.coerce.number().int().min(min).max(max).default(fallback);
 }
 
 /** What all processes have to agree about: see agreed-settings.ts. */

@@ -25,6 +25,8 @@ export interface PlatformOptions {
   followerThreshold?: number;
   /** 0 unless given: what feeds are held against is what the database says now. */
   pullCacheMs?: number;
+  /** How often fanout checks feeds by itself; 0, never, unless given. */
+  verifyIntervalMs?: number;
   /** false: tests start fanout themselves. */
   fanout?: boolean;
   logLevel?: string;
@@ -229,6 +231,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     pullCacheMs: options.pullCacheMs ?? 0,
     partitionConcurrency: 4,
     followerCacheSizeMax: 100_000,
+    verifyIntervalMs: options.verifyIntervalMs ?? 0,
   };
 }
 

@@ -110,6 +110,16 @@ export function deliveryRow(): Panels {
           },
         ],
       }),
+      seriesPanel({
+        title: 'Feeds held against the database, 5 min',
+        description:
+          'Users whose lists in Redis fanout compared with the naive pull in the background. Different: a defect; the log ' +
+          'line of fanout has reader and ids, and "npm run tideline -- verify --all --repair" mends it. Undecided: something ' +
+          'was on its way for too long, see lag.',
+        unit: 'none',
+        width: 24,
+        queries: [{ expr: lastMinutes('tideline_verify_readers_total', 'result'), legend: '{{result}}' }],
+      }),
     ],
   };
 }

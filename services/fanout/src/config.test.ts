@@ -12,8 +12,10 @@ test('fanout reads its own settings and the shared ones', () => {
     followerThreshold: 5,
     operationsPort: 0,
     inboxCap: 500,
+    verifyIntervalMs: 60_000,
   });
   expect(readConfig({}).operationsPort).toBe(9082);
+  expect(readConfig({ TIDELINE_VERIFY_INTERVAL_MS: '0' }).verifyIntervalMs).toBe(0);
 });
 
 test.each(['TIDELINE_PARTITION_CONCURRENCY', 'TIDELINE_FOLLOWER_CACHE_SIZE'])('%s must be a count', (name) => {

@@ -16,6 +16,8 @@ const settings = {
   TIDELINE_PARTITION_CONCURRENCY: count(4, 64),
   /** Followers kept in memory over all authors this process owns. */
   TIDELINE_FOLLOWER_CACHE_SIZE: count(2_000_000, 100_000_000),
+  /** Between two groups of users whose feeds are held against the database (E12); 0: never. */
+  TIDELINE_VERIFY_INTERVAL_MS: count(60_000, 86_400_000, 0),
 };
 
 export interface FanoutConfig extends ServerConfig {
@@ -25,6 +27,8 @@ export interface FanoutConfig extends ServerConfig {
   followerThreshold: number;
   partitionConcurrency: number;
   followerCacheSizeMax: number;
+  /** 0: feeds are not checked in the background. */
+  verifyIntervalMs: number;
 }
 
 export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
@@ -37,5 +41,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
     followerThreshold: given.TIDELINE_FOLLOWER_THRESHOLD,
     partitionConcurrency: given.TIDELINE_PARTITION_CONCURRENCY,
     followerCacheSizeMax: given.TIDELINE_FOLLOWER_CACHE_SIZE,
+    verifyIntervalMs: given.TIDELINE_VERIFY_INTERVAL_MS,
   };
 }

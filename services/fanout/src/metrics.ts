@@ -3,6 +3,9 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const deadLetterStages = ['decode', 'apply'] as const;
 export type DeadLetterStage = (typeof deadLetterStages)[number];
+/** undecided: what differs may be on its way, and did not arrive in time. */
+const verifyResults = ['equal', 'different', 'undecided'] as const;
+type VerifyResult = (typeof verifyResults)[number];
 
 export interface FanoutMetrics {
   /** Runs a stage of a batch and notes how long it took. */
@@ -19,6 +22,8 @@ export interface FanoutMetrics {
   thresholdCrossed(to: 'push' | 'pull'): void;
   lagMeasured(partition: number, records: number): void;
   lagForgotten(): void;
+  /** Users whose feeds were held against the database, by result. */
+  feedsVerified(users: Record<VerifyResult, number>): void;
 }
 
 export function fanoutMetrics(registry: Registry): FanoutMetrics {
@@ -83,6 +88,12 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     labelNames: ['partition'],
     registers,
   });
+  const verified = new Counter({
+    name: 'tideline_verify_readers_total',
+    help: 'Users whose feeds in Redis were held against the database in the background',
+    labelNames: ['result'],
+    registers,
+  });
   // Prometheus counts from the first value that it sees: were that the first event, the event would not be seen.
   for (const stage of deadLetterStages) {
     deadLetters.inc({ stage }, 0);
@@ -95,8 +106,14 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     deliveries.inc({ outcome: 'addressed' }, addressed);
     deliveries.inc({ outcome: 'inserted' }, inserted);
   };
+  const countVerified = (users: Record<VerifyResult, number>) => {
+    for (const result of verifyResults) {
+      verified.inc({ result }, users[result]);
+    }
+  };
   countPersisted(0, 0);
   countDelivered(0, 0);
+  countVerified({ equal: 0, different: 0, undecided: 0 });
   return {
     async timed(stage, work) {
       const end = stageDuration.startTimer({ stage });
@@ -121,5 +138,6 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     thresholdCrossed: (to) => crossings.inc({ to }),
     lagMeasured: (partition, records) => lag.set({ partition }, records),
     lagForgotten: () => lag.reset(),
+    feedsVerified: countVerified,
   };
 }

@@ -7,6 +7,7 @@ import { onceDatabaseIsUp, openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { readLogGeneration } from '@tideline/shared/log-generation';
+import { LogProgress } from '@tideline/shared/log-progress';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry } from '@tideline/shared/metrics';
 import { startOperationsServer } from '@tideline/shared/operations-server';
@@ -20,6 +21,7 @@ import { ActivityConsumer } from './kafka/activity-consumer.js';
 import { ConsumerLag } from './kafka/consumer-lag.js';
 import { DeadLetters } from './kafka/dead-letters.js';
 import { fanoutMetrics } from './metrics.js';
+import { FeedPatrol } from './verify/feed-patrol.js';
 
 const knownUsersMax = 200_000;
 
@@ -38,7 +40,7 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   const database = openDatabase({
     url: config.databaseUrl,
     applicationName: 'tideline-fanout',
-    poolSize: config.partitionConcurrency + 2,
+    poolSize: config.partitionConcurrency + 3,
     logger,
   });
   const probe = new DatabaseProbe(database);
@@ -111,14 +113,25 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
     onFatal,
   });
   const lag = new ConsumerLag({ kafka, topic, groupId, consumer, metrics, logger, onFatal });
+  const log = new LogProgress({ kafka, topic, groupId });
+  const patrol = new FeedPatrol({
+    tools: { database, cache, log },
+    intervalMs: config.verifyIntervalMs,
+    isMine: () => consumer.isJoined && consumer.assignedPartitions.includes(0),
+    metrics,
+    logger,
+  });
   consumer.start();
   lag.start();
+  patrol.start();
   probe.start();
 
   return {
     operationsPort: operations.port,
     async stop() {
       operations.drain();
+      await patrol.stop();
+      await log.close();
       await consumer.stop();
       await lag.stop();
       await deadLetters.close();
