@@ -1,5 +1,7 @@
+import type { AgreedSettings } from '@tideline/shared/agreed-settings';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
+import type { ServerConfig } from '@tideline/shared/config';
 import { type Database, openDatabase } from '@tideline/shared/database';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
@@ -51,6 +53,19 @@ export class BenchSystem {
     this.#fanout = undefined;
   }
 
+  /** Where its servers are, for tools that connect by themselves. */
+  get serverConfig(): ServerConfig {
+    const { installation } = this.#parts;
+    return {
+      databaseUrl: installation.TIDELINE_DATABASE_URL,
+      redisUrl: installation.TIDELINE_REDIS_URL,
+      kafkaBrokers: installation.TIDELINE_KAFKA_BROKERS.split(','),
+      namespace: installation.TIDELINE_NAMESPACE,
+      logLevel: 'warn',
+      demo: true,
+    };
+  }
+
   ingestMetrics(): Promise<MetricsPage> {
     return this.#parts.ingest.metrics();
   }
@@ -81,10 +96,15 @@ export class BenchSystem {
 }
 
 /** Finds or starts servers, runs the bench on a system of its own there, and removes whatever it made. */
-export async function withBenchSystem(bench: (system: BenchSystem) => Promise<void>): Promise<void> {
+export async function withBenchSystem(
+  bench: (system: BenchSystem) => Promise<void>,
+  settings: Partial<AgreedSettings> = {},
+): Promise<void> {
   const servers = await findServers(process.env);
   try {
-    const system = await startSystem(await install(servers.urls));
+    const system = await startSystem(
+      await install(servers.urls, { inboxCap: 500, followerThreshold: 10_000, ...settings }),
+    );
     try {
       await bench(system);
     } finally {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setUp } from '@tideline/deploy/setup/set-up';
 import { tearDown } from '@tideline/deploy/setup/tear-down';
+import type { AgreedSettings } from '@tideline/shared/agreed-settings';
 import type { Cache } from '@tideline/shared/cache';
 import type { TestServers } from '@tideline/testing/test-servers';
 import { benchScript } from './bench-script.js';
@@ -17,10 +18,12 @@ export interface Installation {
   TIDELINE_DEMO: '1';
   /** A fuzzer that calls without a key is one address. */
   TIDELINE_ADDRESS_QUOTA: '0';
+  TIDELINE_INBOX_CAP: string;
+  TIDELINE_FOLLOWER_THRESHOLD: string;
 }
 
 /** Makes a database and topics apart from everybody else's on these servers. */
-export async function install(urls: TestServers['urls']): Promise<Installation> {
+export async function install(urls: TestServers['urls'], settings: AgreedSettings): Promise<Installation> {
   const namespace = `bench${randomBytes(4).toString('hex')}`;
   const databaseUrl = new URL(urls.TIDELINE_DATABASE_URL);
   databaseUrl.pathname = `/tideline_${namespace}`;
@@ -30,6 +33,8 @@ export async function install(urls: TestServers['urls']): Promise<Installation> 
     TIDELINE_NAMESPACE: namespace,
     TIDELINE_DEMO: '1' as const,
     TIDELINE_ADDRESS_QUOTA: '0' as const,
+    TIDELINE_INBOX_CAP: String(settings.inboxCap),
+    TIDELINE_FOLLOWER_THRESHOLD: String(settings.followerThreshold),
   };
   await setUp(setUpConfig(installation));
   return installation;
@@ -52,8 +57,8 @@ function setUpConfig(installation: Installation) {
     namespace: installation.TIDELINE_NAMESPACE,
     partitions: 12,
     replicationFactor: 1,
-    inboxCap: 500,
-    followerThreshold: 10_000,
+    inboxCap: Number(installation.TIDELINE_INBOX_CAP),
+    followerThreshold: Number(installation.TIDELINE_FOLLOWER_THRESHOLD),
     demo: true,
   };
 }
