@@ -24,7 +24,7 @@ test(
     const printed: string[] = [`seed ${seed}\n`];
     process.stdout.write(`model: seed ${seed}\n`);
     const print = (text: string) => printed.push(text);
-    const { failed } = await runModel(system, { runs, seed, relations: false, bail: false, print });
+    const { failed } = await runModel(system, { runs, seed, bail: false, print });
     expect(failed, printed.join('')).toBe(0);
   },
   runForMaxMs,

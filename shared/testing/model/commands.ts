@@ -6,7 +6,7 @@ export const userCount = 6;
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
 /** What a client does. `ingest` and `feedApi` say which of the two processes it asks. */
-export type Command = Publish | Retry | Delete | Relate | Crowd | Expire | Read | GoOn;
+export type Command = Publish | Retry | Delete | Relate | Flip | Crowd | Expire | Read | GoOn;
 
 export interface Publish {
   kind: 'publish';
@@ -42,6 +42,14 @@ export interface Delete {
 
 export interface Relate {
   kind: Change;
+  user: number;
+  other: number;
+  ingest: number;
+}
+
+/** Unfollows, and follows again at once at the other ingest. */
+export interface Flip {
+  kind: 'flip';
   user: number;
   other: number;
   ingest: number;
@@ -97,6 +105,8 @@ export function describeCommand(command: Command): string {
       return `${again(command.back, 'publication')} is sent again${command.altered ? ', to others' : ''}${via(command)}`;
     case 'delete':
       return `${command.caller === undefined ? 'its actor' : userLetter(command.caller)} deletes ${again(command.back, 'post')}${via(command)}`;
+    case 'flip':
+      return `${userLetter(command.user)} unfollows ${userLetter(command.other)}${via(command)}, and follows again at the other`;
     case 'gather':
       return `all but ${command.stay} follow ${userLetter(command.author)}${via(command)}`;
     case 'leave':

@@ -4,7 +4,7 @@ import { type Fact, ReferenceModel } from './reference-model.js';
 export interface Bounds {
   /** What the model had in the feed at any moment of that time. */
   allowed: ReadonlySet<string>;
-  /** What the model had in it at every moment since the system was last at rest. */
+  /** What the model had in it all that time, and what was in the feed when the system was last at rest. */
   certain: ReadonlySet<string>;
 }
 
@@ -15,8 +15,9 @@ export interface Bounds {
 export class FeedExpectations {
   readonly model = new ReferenceModel();
   readonly #readers: readonly string[];
-  readonly #certain = new Map<string, Set<string>>();
-  readonly #watches = new Set<{ reader: string; allowed: Set<string> }>();
+  /** By reader, what followed authors did and was in the feed since the system was last at rest, hidden or not. */
+  readonly #settled = new Map<string, Set<string>>();
+  readonly #watches = new Set<{ reader: string; allowed: Set<string>; certain: Set<string> }>();
   #inFlight: Promise<unknown> = Promise.resolve();
 
   constructor(readers: readonly string[]) {
@@ -39,38 +40,44 @@ export class FeedExpectations {
   /** The system is at rest: all that the model has is in the feeds from now on. */
   atRest(): void {
     for (const reader of this.#readers) {
-      this.#certain.set(reader, new Set(this.model.home(reader)));
+      this.#settled.set(reader, new Set(this.model.homeWithHidden(reader)));
     }
   }
 
   /** Watches what happens while `read` reads a page of the reader's home feed. */
   async during<T>(reader: string, read: () => Promise<T>): Promise<Bounds & { result: T }> {
-    const watch = { reader, allowed: new Set(this.model.home(reader)) };
-    const certain = [...(this.#certain.get(reader) ?? [])];
+    const home = this.model.home(reader);
+    const settled = this.#settled.get(reader);
+    const watch = { reader, allowed: new Set(home), certain: new Set(home.filter((id) => settled?.has(id))) };
     this.#watches.add(watch);
     try {
       const result = await read();
       await this.#inFlight;
-      const stillCertain = this.#certain.get(reader);
-      return { result, allowed: watch.allowed, certain: new Set(certain.filter((id) => stillCertain?.has(id))) };
+      return { result, allowed: watch.allowed, certain: watch.certain };
     } finally {
       this.#watches.delete(watch);
     }
   }
 
   #takeIn(): void {
-    for (const [reader, certain] of this.#certain) {
-      const home = new Set(this.model.home(reader));
-      for (const id of certain) {
-        if (!home.has(id)) {
-          certain.delete(id);
-        }
-      }
+    for (const [reader, settled] of this.#settled) {
+      keepOnly(settled, this.model.homeWithHidden(reader));
     }
-    for (const { reader, allowed } of this.#watches) {
-      for (const id of this.model.home(reader)) {
+    for (const { reader, allowed, certain } of this.#watches) {
+      const home = this.model.home(reader);
+      for (const id of home) {
         allowed.add(id);
       }
+      keepOnly(certain, home);
+    }
+  }
+}
+
+function keepOnly(set: Set<string>, others: readonly string[]): void {
+  const kept = new Set(others);
+  for (const each of set) {
+    if (!kept.has(each)) {
+      set.delete(each);
     }
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type Command, type Crowd, type Publish, userCount } from './commands.js';
+import { type Command, type Crowd, type Publish, type Strategy, userCount } from './commands.js';
+import type { Change } from './reference-model.js';
 
 /** What is done in one history, with users of its own. At the end of each phase the system comes to rest. */
 export interface History {
@@ -9,56 +10,13 @@ export interface History {
 
 export const phaseCount = 3;
 
-const commandsMin = 3;
-const commandsMax = 14;
-const followsMin = 3;
-const followsMax = 12;
+const commandsMax = 18;
+const followsMax = 14;
 /** One list is trimmed only when it exceeds its cap by much, so some publish a lot at once. */
 const burstMax = 45;
 const pagesMax = 4;
 const dayMs = 86_400_000;
 const agesMs = [0, 1, 2, 1_000, 3_600_000, 10 * dayMs, 400 * dayMs];
-
-export interface HistoryOptions {
-  /** Whether mutes and blocks can be had. */
-  relations: boolean;
-}
-
-export function historyArbitrary({ relations }: HistoryOptions): fc.Arbitrary<History> {
-  const command = fc.oneof(...weighted(relations));
-  // Sizes are meant: fast-check would make most arrays short otherwise.
-  const phase = fc.array(command, { minLength: commandsMin, maxLength: commandsMax, size: 'max' });
-  return fc.record({
-    follows: fc.uniqueArray(pairOfUsers, {
-      minLength: followsMin,
-      maxLength: followsMax,
-      size: 'max',
-      selector: ({ user, other }) => `${user} ${other}`,
-    }),
-    phases: fc.array(phase, { minLength: phaseCount, maxLength: phaseCount, size: 'max' }),
-  });
-}
-
-/** The value that the arbitrary gives for a seed: the one that `fc.check` shrinks from with `checkOptions(seed)`. */
-export function generate<T>(arbitrary: fc.Arbitrary<T>, seed: number): T {
-  const values: T[] = [];
-  fc.check(
-    fc.property(arbitrary, (value) => {
-      values.push(value);
-    }),
-    checkOptions(seed),
-  );
-  const [value] = values;
-  if (value === undefined) {
-    throw new Error('nothing was generated');
-  }
-  return value;
-}
-
-/** Biased, the first value would be one of the smallest. */
-export function checkOptions(seed: number) {
-  return { seed, numRuns: 1, unbiased: true } as const;
-}
 
 const user = fc.nat({ max: userCount - 1 });
 const eitherOne = fc.nat({ max: 1 });
@@ -101,64 +59,88 @@ const crowd: fc.Arbitrary<Crowd> = fc.record({
   ingest: eitherOne,
 });
 
-type Weighted = { weight: number; arbitrary: fc.Arbitrary<Command> };
+function relate(weight: number, ...kinds: (Change | 'flip')[]) {
+  const arbitrary: fc.Arbitrary<Command> = fc
+    .record({ kind: fc.constantFrom(...kinds), between: pairOfUsers, ingest: eitherOne })
+    .map(({ kind, between, ingest }) => ({ kind, ...between, ingest }));
+  return { weight, arbitrary };
+}
 
-function weighted(relations: boolean): Weighted[] {
-  const relate = (weight: number, ...kinds: ('follow' | 'unfollow' | 'mute' | 'unmute' | 'block' | 'unblock')[]) => ({
-    weight,
-    arbitrary: fc
-      .record({ kind: fc.constantFrom(...kinds), between: pairOfUsers, ingest: eitherOne })
-      .map(({ kind, between, ingest }) => ({ kind, ...between, ingest })),
-  });
-  return [
-    { weight: 9, arbitrary: publish },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('retry' as const), back, altered: fc.boolean(), ingest: eitherOne }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({
-        kind: fc.constant('delete' as const),
-        back,
-        caller: fc.option(user, { nil: undefined, freq: 2 }),
-        ingest: eitherOne,
-      }),
-    },
-    relate(4, 'follow'),
-    relate(3, 'unfollow'),
-    { weight: 3, arbitrary: crowd },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: fc.constant('expire' as const),
-        user,
-        what: fc.constantFrom('inbox' as const, 'outbox' as const, 'register' as const),
-      }),
-    },
-    {
-      weight: 8,
-      arbitrary: fc.record({
-        kind: fc.constant('read' as const),
-        reader: user,
-        strategy: fc.constantFrom(
-          'hybrid' as const,
-          'hybrid' as const,
-          'hybrid' as const,
-          'push' as const,
-          'pull' as const,
-        ),
-        limit,
-        pages,
-        cold: fc.integer({ min: 0, max: 3 }).map((n) => n === 3),
-        meanwhile: fc.boolean(),
-        feedApi: eitherOne,
-      }),
-    },
-    {
-      weight: 4,
-      arbitrary: fc.record({ kind: fc.constant('go on' as const), back, limit, pages, feedApi: eitherOne }),
-    },
-    ...(relations ? [relate(4, 'mute', 'unmute', 'block', 'unblock')] : []),
-  ];
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 9, arbitrary: publish },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('retry' as const), back, altered: fc.boolean(), ingest: eitherOne }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('delete' as const),
+      back,
+      caller: fc.option(user, { nil: undefined, freq: 2 }),
+      ingest: eitherOne,
+    }),
+  },
+  relate(3, 'follow'),
+  relate(3, 'unfollow'),
+  relate(3, 'flip'),
+  relate(4, 'mute', 'unmute', 'block', 'unblock'),
+  { weight: 3, arbitrary: crowd },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('expire' as const),
+      user,
+      what: fc.constantFrom('inbox' as const, 'outbox' as const, 'register' as const),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('read' as const),
+      reader: user,
+      strategy: fc.constantFrom<Strategy>('hybrid', 'hybrid', 'hybrid', 'push', 'pull'),
+      limit,
+      pages,
+      cold: fc.integer({ min: 0, max: 3 }).map((n) => n === 3),
+      meanwhile: fc.boolean(),
+      feedApi: eitherOne,
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('go on' as const), back, limit, pages, feedApi: eitherOne }) },
+);
+
+// Sizes are meant: fast-check would make most arrays short otherwise.
+export const historyArbitrary: fc.Arbitrary<History> = fc.record({
+  follows: fc.uniqueArray(pairOfUsers, {
+    maxLength: followsMax,
+    size: 'max',
+    selector: (pair) => `${pair.user} ${pair.other}`,
+  }),
+  phases: fc.array(fc.array(command, { maxLength: commandsMax, size: 'max' }), {
+    minLength: phaseCount,
+    maxLength: phaseCount,
+    size: 'max',
+  }),
+});
+
+/** The value that the arbitrary gives for a seed: the one that `fc.check` shrinks from with `checkOptions(seed)`. */
+export function generate<T>(arbitrary: fc.Arbitrary<T>, seed: number): T {
+  const values: T[] = [];
+  fc.check(
+    fc.property(arbitrary, (value) => {
+      values.push(value);
+    }),
+    checkOptions(seed),
+  );
+  const [value] = values;
+  if (value === undefined) {
+    throw new Error('nothing was generated');
+  }
+  return value;
+}
+
+/** Biased, the first value would be one of the smallest. */
+export function checkOptions(seed: number) {
+  return { seed, numRuns: 1, unbiased: true } as const;
 }

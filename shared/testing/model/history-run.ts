@@ -16,12 +16,14 @@ interface Sent {
   redisLosses: number;
   ids: string[];
   by: Publish['by'];
+  label: string;
 }
 
 const users = Array.from({ length: userCount }, (_, user) => user);
 const restLimits = [1, 2, 3, 5, 7, 10, 20, 50];
 /** Long feeds are not walked item by item: that would be most of the work. */
 const pagesOfWalkMax = 8;
+const activityIds = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const pullShare = 0.34;
 const pushShare = 0.34;
 const profileShare = 0.25;
@@ -36,11 +38,14 @@ export class HistoryRun {
   readonly #random: () => number;
   readonly #expectations: FeedExpectations;
   readonly #posts: Post[] = [];
+  /** What people call a post by its id: its actor, the number of the publication and its place in that. */
+  readonly #labels = new Map<string, string>();
   readonly #sent: Sent[] = [];
+  #publications = 0;
   readonly #walks: Walk[] = [];
   readonly #meanwhile: Promise<void>[] = [];
   /** Why it failed, and where it was then. */
-  failure: { error: Error; at: string } | undefined;
+  failure: { message: string; at: string } | undefined;
 
   constructor(system: ModelSystem, history: History, prefix: string, seed: number) {
     this.#system = system;
@@ -97,12 +102,16 @@ export class HistoryRun {
     try {
       await work();
     } catch (error) {
-      this.failure = { error: error as Error, at };
+      const { message } = error as Error;
+      const readable = message.replace(activityIds, (id) => this.#labels.get(id) ?? id);
+      this.failure = { message: readable, at };
     }
   }
 
   async #firstFollows(): Promise<void> {
-    await this.#follow(this.#history.follows, 0);
+    if (this.#history.follows.length > 0) {
+      await this.#follow(this.#history.follows, 0);
+    }
   }
 
   async #run(command: Command): Promise<void> {
@@ -116,6 +125,8 @@ export class HistoryRun {
         const caller = command.caller === undefined ? post?.actor : this.#name(command.caller);
         return post && caller !== undefined ? this.#delete(caller, post.id, command.ingest) : undefined;
       }
+      case 'flip':
+        return this.#flip(this.#name(command.user), this.#name(command.other), command.ingest);
       case 'gather':
       case 'leave':
         return this.#crowd(command.kind, command.author, command.stay, command.ingest);
@@ -153,7 +164,9 @@ export class HistoryRun {
     const actorId = this.#name(actor);
     const timestamp = agoMs === undefined ? undefined : this.#beganAt - agoMs;
     const audience = to?.map((user) => this.#name(user));
-    const name = `${this.#prefix}p${this.#sent.length}`;
+    this.#publications += 1;
+    const label = `${userLetter(actor)}${this.#publications}`;
+    const name = `${this.#prefix}${label}`;
     const body = Array.from({ length: count }, (_, i) => ({
       actorId,
       verb: 'post',
@@ -169,7 +182,7 @@ export class HistoryRun {
         await this.#delete(actorId, foreignActivityId(actorId, objectId, timestamp), ingest);
       }
     }
-    const sent: Sent = { options, actor: actorId, to: audience, redisLosses: 0, ids: [], by };
+    const sent: Sent = { options, actor: actorId, to: audience, redisLosses: 0, ids: [], by, label };
     await this.#send(sent, ingest);
     if (by !== 'nothing') {
       this.#sent.push(sent);
@@ -209,6 +222,9 @@ export class HistoryRun {
       const posts = ids.map((id) => ({ id, actor: sent.actor, to: sent.to }));
       this.#posts.push(...posts.filter(({ id }) => !sent.ids.includes(id)));
       sent.ids = ids;
+      for (const [i, id] of ids.entries()) {
+        this.#labels.set(id, `${sent.label}.${i}`);
+      }
       return posts.map((post): Fact => ({ kind: 'publish', post }));
     });
   }
@@ -227,6 +243,11 @@ export class HistoryRun {
       await this.#system.write(ingest, method, `/v1/${what}s/${other}`, { actAs: user });
       return [{ kind, user, other }];
     });
+  }
+
+  async #flip(user: string, other: string, ingest: number): Promise<void> {
+    await this.#relate('unfollow', user, other, ingest);
+    await this.#relate('follow', user, other, 1 - ingest);
   }
 
   async #crowd(kind: 'gather' | 'leave', author: number, stay: number, ingest: number): Promise<void> {

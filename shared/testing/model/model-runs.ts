@@ -15,8 +15,7 @@ const shrinkForMaxMs = 180_000;
 export interface ModelRunOptions {
   runs: number;
   seed: number;
-  relations: boolean;
-  /** Ends after the first round in which a history failed. */
+  /** Ends after the first round in which a history failed, and makes none smaller. */
   bail: boolean;
   print(text: string): void;
 }
@@ -26,7 +25,7 @@ export interface ModelRunResult {
   failed: number;
 }
 
-/** Runs histories 0 to `runs - 1` of a seed in rounds. The first that fails in a round is made smaller and printed. */
+/** Runs histories 0 to `runs - 1` of a seed in rounds. The first that fails in a round is printed and made smaller. */
 export async function runModel(system: ModelSystem, options: ModelRunOptions): Promise<ModelRunResult> {
   const { runs, seed, bail, print } = options;
   const result = { passed: 0, failed: 0 };
@@ -36,7 +35,7 @@ export async function runModel(system: ModelSystem, options: ModelRunOptions): P
     const plan = planOf(seed, first);
     const done = await runRound(
       system,
-      indexes.map((index) => historyOf(options, index)),
+      indexes.map((index) => historyOf(seed, index)),
       plan,
     );
     const failed = done.flatMap((run, i) => (run.failure === undefined ? [] : [{ run, index: first + i }]));
@@ -49,8 +48,11 @@ export async function runModel(system: ModelSystem, options: ModelRunOptions): P
     );
     const [worst] = failed;
     if (worst !== undefined) {
-      print(failureOf(worst.run, worst.index, seed));
-      await replayHistory(system, { ...options, index: worst.index });
+      print(`\nHistory ${worst.index} of seed ${seed} failed ${failureText(worst.run)}\n`);
+      print(`${describeHistory(historyOf(seed, worst.index).history)}\n`);
+      if (!bail) {
+        await replayHistory(system, { ...options, index: worst.index });
+      }
     }
   }
   return result;
@@ -91,7 +93,7 @@ async function shrink(
   const startedAt = performance.now();
   let smallest: Omit<Smallest, 'path'> | undefined;
   let tried = 0;
-  const property = fc.asyncProperty(arbitraryOf(options), async (history) => {
+  const property = fc.asyncProperty(historyArbitrary, async (history) => {
     if (performance.now() - startedAt > shrinkForMaxMs) {
       return true;
     }
@@ -112,13 +114,9 @@ async function shrink(
   return { ...smallest, path: details.counterexamplePath ?? '0' };
 }
 
-function historyOf(options: ModelRunOptions, index: number): RoundHistory {
-  const seed = mix(options.seed, index);
-  return { seed, history: generate(arbitraryOf(options), seed) };
-}
-
-function arbitraryOf({ relations }: ModelRunOptions): fc.Arbitrary<History> {
-  return historyArbitrary({ relations });
+function historyOf(runSeed: number, index: number): RoundHistory {
+  const seed = mix(runSeed, index);
+  return { seed, history: generate(historyArbitrary, seed) };
 }
 
 /** The faults of the round that a history is in. */
@@ -135,12 +133,8 @@ function mix(seed: number, index: number): number {
   return h ^ (h >>> 16);
 }
 
-function failureOf(run: HistoryRun, index: number, seed: number): string {
-  return `\nHistory ${index} of seed ${seed} failed ${failureText(run)}\n`;
-}
-
 function failureText({ failure }: HistoryRun): string {
-  return failure === undefined ? '' : `${failure.at}:\n${failure.error.message}`;
+  return failure === undefined ? '' : `${failure.at}:\n${failure.message}`;
 }
 
 function describeHistory({ follows, phases }: History): string {

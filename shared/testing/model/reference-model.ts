@@ -54,12 +54,12 @@ export class ReferenceModel {
 
   /** Ids of a reader's home feed, newest first. */
   home(reader: string): string[] {
-    return this.#idsWhere(
-      (post) =>
-        (post.actor === reader || this.has('follow', reader, post.actor)) &&
-        this.#isInAudience(post, reader) &&
-        !this.#isHidden(post.actor, reader),
-    );
+    return this.#idsWhere((post) => this.#isFollowed(post, reader) && !this.#isHidden(post.actor, reader));
+  }
+
+  /** The same with what mutes and blocks hide at present. */
+  homeWithHidden(reader: string): string[] {
+    return this.#idsWhere((post) => this.#isFollowed(post, reader));
   }
 
   /** Ids of what an author did in public, as the reader may see it, newest first. */
@@ -98,8 +98,8 @@ export class ReferenceModel {
       .sort((a, b) => (a < b ? 1 : -1));
   }
 
-  #isInAudience({ actor, to }: Post, reader: string): boolean {
-    return to === undefined || actor === reader || to.includes(reader);
+  #isFollowed({ actor, to }: Post, reader: string): boolean {
+    return actor === reader || (this.has('follow', reader, actor) && (to === undefined || to.includes(reader)));
   }
 
   #isHidden(author: string, reader: string): boolean {
