@@ -23,8 +23,11 @@ await withBenchSystem(
     const pressure = watchCpuPressure();
     await crowd.run(settings.seconds);
     console.log(`CPU pressure ${percentText(pressure())}`);
-    console.table(crowd.counts);
     await system.caughtUp();
+    const counts = { ...crowd.counts, pulledAuthors: await pulledAuthors(system) };
+    console.table(counts);
+    // Also builds what is missing, for the comparison that follows.
+    const different = await differentFeeds(system, crowd.users);
     const report = await withVerifyTools(system.serverConfig, (tools) =>
       verifyFeeds(
         tools,
@@ -33,7 +36,6 @@ await withBenchSystem(
       ),
     );
     console.log(verifyText(report));
-    const different = await differentFeeds(system, crowd.users);
     for (const violation of crowd.violations.slice(0, violationsShownMax)) {
       console.error(violation);
     }
@@ -43,7 +45,7 @@ await withBenchSystem(
       'hybrid feeds differ from pull': different.length,
     };
     console.table(failures);
-    console.log(`kept in ${await keepResult('writers', { settings, counts: crowd.counts, failures })}`);
+    console.log(`kept in ${await keepResult('writers', { settings, counts, failures })}`);
     const failed = Object.values(failures).filter((count) => count > 0).length;
     console.log(`${Object.keys(failures).length - failed} passed, ${failed} failed`);
     process.exitCode = failed === 0 ? 0 : 1;
@@ -55,6 +57,13 @@ async function putUsers(system: BenchSystem): Promise<void> {
   for (let i = 0; i < settings.writers; i += 1) {
     await system.ingest.succeed('PUT', `/v1/users/writer-${i}`, { body: { name: `writer ${i}` } });
   }
+}
+
+async function pulledAuthors({ database }: BenchSystem): Promise<number> {
+  const { pulled } = await database.one<{ pulled: number }>(
+    `select count(*)::int as pulled from authors where mode = 'pull'`,
+  );
+  return pulled;
 }
 
 async function differentFeeds(system: BenchSystem, users: readonly string[]): Promise<string[]> {
