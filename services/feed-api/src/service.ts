@@ -17,6 +17,7 @@ import { PullCache } from './feed/pull-cache.js';
 import { PublicLinks } from './http/public-links.js';
 import { createApi, documentDescription } from './http/routes.js';
 import { BodyStore } from './inbox/body-store.js';
+import { ListReader } from './inbox/list-reader.js';
 import { ListRebuilder } from './inbox/list-rebuilder.js';
 import { NameStore } from './inbox/name-store.js';
 import { RegisterStore } from './inbox/register-store.js';
@@ -73,7 +74,13 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   }, logger);
   const cursors = new CursorCodec(await readCursorKey(database));
   await cache.start();
-  const rebuilder = new ListRebuilder({ cache, database, inboxCap: config.inboxCap, metrics, logger });
+  const rebuilder = new ListRebuilder({
+    lists: new ListReader(cache, config.inboxCap),
+    database,
+    inboxCap: config.inboxCap,
+    metrics,
+    logger,
+  });
   const registers = new RegisterStore(cache, metrics);
   const tombstones = new TombstoneStore(cache, metrics);
   const api = createApi(

@@ -1,16 +1,15 @@
 import type { Cache } from '@tideline/shared/cache';
 import type { Database } from '@tideline/shared/database';
+import type { FeedListWriter, PartitionHold } from '@tideline/shared/feed-lists';
 import type { LRUCache } from 'lru-cache';
-import type { InboxWriter } from '../inbox/inbox-writer.js';
 import type { FanoutMetrics } from '../metrics.js';
-import type { PartitionHold } from '../storage/activity-writer.js';
 import type { AuthorCache } from './author-cache.js';
 
 /** What a delivery works with. */
 export interface Delivery {
   database: Database;
   cache: Cache;
-  inboxes: InboxWriter;
+  inboxes: FeedListWriter;
   knownUsers: LRUCache<string, true>;
   followerThreshold: number;
   metrics: FanoutMetrics;

@@ -1,14 +1,13 @@
 import type { Cache } from '@tideline/shared/cache';
 import type { Database } from '@tideline/shared/database';
-import type { InboxWriter } from '../inbox/inbox-writer.js';
-import type { PartitionHold } from '../storage/activity-writer.js';
+import type { FeedListWriter, PartitionHold } from '@tideline/shared/feed-lists';
 import { checkFence, takeFence } from '../storage/partition-fences.js';
 import { AuthorCache } from './author-cache.js';
 
 export interface OwnerOptions {
   database: Database;
   cache: Cache;
-  inboxes: InboxWriter;
+  inboxes: Pick<FeedListWriter, 'announceFence'>;
   /** Who takes the partition, for people to read. */
   holder: string;
   followerCacheSizeMax: number;

@@ -1,8 +1,14 @@
 import type { Cache, ScriptArgument, ScriptCall } from '@tideline/shared/cache';
 import { bucketCount } from '@tideline/shared/feed-keys';
+import {
+  type FeedListWriter,
+  listSlack,
+  type PartitionHold,
+  type UpdatedLists,
+  type WhileBuilding,
+} from '@tideline/shared/feed-lists';
 import { loadScript, type RedisScript } from '@tideline/shared/redis-script';
-import type { PartitionHold } from '../storage/activity-writer.js';
-import { type ListUpdate, type ListUpdates, packIds } from './list-updates.js';
+import { byBucket, type ListUpdate, packIds } from './list-updates.js';
 
 /**
  * Writes to inboxes and outboxes, a script call for each bucket. Every call carries the cache epoch and the fence;
@@ -15,8 +21,6 @@ const setFence = loadScript('set-fence', import.meta.url);
 
 /** Bounds how long one call keeps Redis from others: some 2 ms. */
 const listsPerCallMax = 1_000;
-/** Trimming costs as much as a delivery, so a list grows by this much before it is cut back to its cap. */
-const listSlack = 32;
 const fenceTtlS = 86_400;
 
 export interface InboxWriterOptions {
@@ -24,10 +28,7 @@ export interface InboxWriterOptions {
   inboxCap: number;
 }
 
-/** What happens to a list that is being built when it gets ids: it takes them, or its builder has to start over. */
-export type WhileBuilding = 'accept' | 'start_over';
-
-export class InboxWriter {
+export class InboxWriter implements FeedListWriter {
   readonly #cache: Cache;
   readonly #inboxCap: number;
 
@@ -36,7 +37,6 @@ export class InboxWriter {
     this.#inboxCap = inboxCap;
   }
 
-  /** More ids of one author than this cannot be in a list. */
   get listLengthMax(): number {
     return this.#inboxCap + listSlack;
   }
@@ -54,20 +54,20 @@ export class InboxWriter {
   }
 
   /** Puts ids into the lists that exist. Returns how many were new to their list. */
-  async insert(hold: PartitionHold, updates: ListUpdates, whileBuilding: WhileBuilding): Promise<number> {
+  async insert(hold: PartitionHold, updates: UpdatedLists, whileBuilding: WhileBuilding): Promise<number> {
     const startOver = whileBuilding === 'start_over' ? '1' : '0';
     return this.#run(insertIds, hold, updates, [this.#inboxCap, listSlack, startOver]);
   }
 
   /** Takes ids out of the lists that hold them. Returns how many entries went. */
-  async remove(hold: PartitionHold, updates: ListUpdates): Promise<number> {
+  async remove(hold: PartitionHold, updates: UpdatedLists): Promise<number> {
     return this.#run(removeIds, hold, updates, []);
   }
 
   async #run(
     script: RedisScript,
     hold: PartitionHold,
-    updates: ListUpdates,
+    updates: UpdatedLists,
     settings: ScriptArgument[],
   ): Promise<number> {
     if (updates.size === 0) {
@@ -75,7 +75,7 @@ export class InboxWriter {
     }
     const { keys } = this.#cache;
     const calls: ScriptCall[] = [];
-    for (const [bucket, lists] of updates.byBucket(keys)) {
+    for (const [bucket, lists] of byBucket(updates, keys)) {
       for (const part of inParts(lists)) {
         calls.push({
           script,

@@ -2,7 +2,7 @@ import { activityIdFromBytes, activityIdsFromBytes, activityIdToBytes } from '@t
 import { bucketOf, FeedKeys } from '@tideline/shared/feed-keys';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ListUpdates, oldestFirst, packIds } from './list-updates.js';
+import { byBucket, ListUpdates, oldestFirst, packIds } from './list-updates.js';
 
 const keys = new FeedKeys('test', '1');
 const id = (n: number) => Buffer.alloc(16, n);
@@ -17,7 +17,7 @@ test('each list comes once, with all its ids, in its user’s bucket', () => {
     updates.add('outbox', 'user-0', id(n));
   }
   expect(updates.size).toBe(153);
-  const found = [...updates.byBucket(keys)].flatMap(([bucket, lists]) => lists.map((list) => ({ bucket, ...list })));
+  const found = [...byBucket(updates, keys)].flatMap(([bucket, lists]) => lists.map((list) => ({ bucket, ...list })));
   expect(found).toHaveLength(51);
   for (const user of users) {
     expect(found).toContainEqual({ bucket: bucketOf(user), key: keys.inbox(user), ids: [id(1), id(2), id(3)] });

@@ -1,21 +1,19 @@
 import { activityIdBytes, activityIdToBytes } from '@tideline/shared/activity-id';
 import type { FeedKeys } from '@tideline/shared/feed-keys';
 import { bucketOf } from '@tideline/shared/feed-keys';
-
-/** Which of a user's two lists. */
-export type ListKind = 'inbox' | 'outbox';
+import type { ListKind, ListName, UpdatedLists } from '@tideline/shared/feed-lists';
 
 /** One list and the ids that go into it, or out of it. */
 export interface ListUpdate {
   key: string;
-  ids: Buffer[];
+  ids: readonly Buffer[];
 }
 
 /**
  * Collects ids by list, so that a batch is turned round: each list is touched once, with all its ids, however many
  * authors they come from.
  */
-export class ListUpdates {
+export class ListUpdates implements UpdatedLists {
   /** How many ids in all lists. */
   size = 0;
   readonly #inboxes = new Map<string, Buffer[]>();
@@ -33,19 +31,25 @@ export class ListUpdates {
     this.size += 1;
   }
 
-  /** The lists by bucket, under the names of the epoch that `keys` is of. */
-  byBucket(keys: FeedKeys): Map<number, ListUpdate[]> {
-    const buckets = new Map<number, ListUpdate[]>();
+  *lists(): Generator<ListName & { ids: readonly Buffer[] }> {
     for (const [userId, ids] of this.#inboxes) {
-      const bucket = bucketOf(userId);
-      push(buckets, bucket, { key: keys.inbox(userId, bucket), ids });
+      yield { kind: 'inbox', userId, ids };
     }
     for (const [userId, ids] of this.#outboxes) {
-      const bucket = bucketOf(userId);
-      push(buckets, bucket, { key: keys.outbox(userId, bucket), ids });
+      yield { kind: 'outbox', userId, ids };
     }
-    return buckets;
   }
+}
+
+/** The lists by bucket, under the names of the epoch that `keys` is of. */
+export function byBucket(updates: UpdatedLists, keys: FeedKeys): Map<number, ListUpdate[]> {
+  const buckets = new Map<number, ListUpdate[]>();
+  for (const { kind, userId, ids } of updates.lists()) {
+    const bucket = bucketOf(userId);
+    const key = kind === 'inbox' ? keys.inbox(userId, bucket) : keys.outbox(userId, bucket);
+    push(buckets, bucket, { key, ids });
+  }
+  return buckets;
 }
 
 function push(buckets: Map<number, ListUpdate[]>, bucket: number, update: ListUpdate): void {

@@ -1,5 +1,6 @@
 import type { LogVersion } from '@tideline/shared/activity-record';
 import { type Database, prepared, type Queryable } from '@tideline/shared/database';
+import type { PartitionHold } from '@tideline/shared/feed-lists';
 import {
   applyFollows,
   applyObjects,
@@ -21,11 +22,6 @@ export interface PersistedBatch {
   deletedIds: ReadonlySet<string>;
   /** Contents that were there before: redelivered, or sent again by their producer. */
   knownIds: ReadonlySet<string>;
-}
-
-export interface PartitionHold {
-  partition: number;
-  fence: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Database } from '@tideline/shared/database';
-import type { PartitionHold } from './activity-writer.js';
+import type { PartitionHold } from '@tideline/shared/feed-lists';
 import { checkFence } from './partition-fences.js';
 
 /** I7. push: delivered to inboxes. to_pull: still delivered, while readers are being told. pull: merged by readers. */

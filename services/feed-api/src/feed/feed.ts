@@ -1,5 +1,5 @@
 import type { Activity } from '@tideline/shared/activity';
-import type { ListName } from '../inbox/list-reader.js';
+import type { ListName } from '@tideline/shared/feed-lists';
 import type { Register } from '../inbox/register-store.js';
 import { authorActivities, homeActivities, type Stretch } from '../storage/feed-pages.js';
 import type { SqlScope } from '../storage/sql-scope.js';

@@ -7,9 +7,9 @@ import {
 } from '@tideline/shared/activity-id';
 import type { ScriptCall } from '@tideline/shared/cache';
 import { FeedKeys } from '@tideline/shared/feed-keys';
+import type { ListSlice } from '@tideline/shared/feed-lists';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ListSlice } from '../inbox/list-reader.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 import { userFeed } from './feed.js';
 import type { FeedTools } from './feed-tools.js';

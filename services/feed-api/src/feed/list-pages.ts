@@ -1,6 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { lowestActivityId } from '@tideline/shared/activity-id';
-import { decodeListSlice, type ListName, type ListSlice, readListCall } from '../inbox/list-reader.js';
+import type { ListName, ListSlice } from '@tideline/shared/feed-lists';
+import { decodeListSlice, readListCall } from '../inbox/list-reader.js';
 import type { Register } from '../inbox/register-store.js';
 import type { Tombstones } from '../inbox/tombstone-store.js';
 import type { SqlScope } from '../storage/sql-scope.js';

@@ -8,6 +8,7 @@ import {
 } from '@tideline/shared/activity-id';
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import { bucketOf } from '@tideline/shared/feed-keys';
+import type { FeedListReader, ListName, ListSlice } from '@tideline/shared/feed-lists';
 import { loadScript } from '@tideline/shared/redis-script';
 
 const readListScript = loadScript('read-list', import.meta.url);
@@ -18,23 +19,42 @@ const listTtlS = 14 * 86_400;
 const buildingTtlS = 30;
 const tokenBytes = 16;
 
-/** An inbox or an outbox, by whose it is. */
-export interface ListName {
-  kind: 'inbox' | 'outbox';
-  userId: string;
-}
+/** feed-api's side of the lists in Redis. Throws `unavailable` or `cache_refused` where Redis cannot be used. */
+export class ListReader implements FeedListReader {
+  readonly #cache: Cache;
+  readonly #cap: number;
 
-export interface ListSlice {
-  state: 'missing' | 'building' | 'ready';
-  /** Newest first. */
-  ids: string[];
-  /** From this id on the slice has every id of the list. */
-  completeDownTo: string;
-  /** True where the slice reaches the end of the list: below `completeDownTo` only the database knows. */
-  reachesFloor: boolean;
-  floor: string;
-  /** Entries of the whole list. */
-  length: number;
+  constructor(cache: Cache, cap: number) {
+    this.#cache = cache;
+    this.#cap = cap;
+  }
+
+  /** Pages read their lists in one wave with all else they need: `readListCall` is the same as a part of one. */
+  async read(list: ListName, before: string, count: number): Promise<ListSlice> {
+    const [answer] = await this.#cache.run([readListCall(this.#cache, list, before, count)]);
+    return decodeListSlice(answer, count);
+  }
+
+  async begin(list: ListName, replaceReady: boolean): Promise<Buffer | undefined> {
+    const token = randomBytes(tokenBytes);
+    const { keys } = this.#cache;
+    const began = await this.#cache.runOne(
+      beginListScript,
+      [keys.bucketEpoch(bucketOf(list.userId)), keyOf(this.#cache, list)],
+      [keys.epoch, token, buildingTtlS, replaceReady ? '1' : '0'],
+    );
+    return Number(began) === 1 ? token : undefined;
+  }
+
+  async finish(list: ListName, token: Buffer, ids: readonly string[], floor: string): Promise<boolean> {
+    const { keys } = this.#cache;
+    const finished = await this.#cache.runOne(
+      finishListScript,
+      [keys.bucketEpoch(bucketOf(list.userId)), keyOf(this.#cache, list)],
+      [keys.epoch, token, this.#cap, listTtlS, activityIdToBytes(floor), Buffer.concat(ids.map(activityIdToBytes))],
+    );
+    return Number(finished) === 1;
+  }
 }
 
 /** The call that reads `count` ids below `before`. */
@@ -60,36 +80,6 @@ export function decodeListSlice(answer: unknown, count: number): ListSlice {
     floor,
     length,
   };
-}
-
-/** Begins to build a list. Returns the token to finish it with, or undefined where there is nothing to do. */
-export async function beginList(cache: Cache, list: ListName, replaceReady: boolean): Promise<Buffer | undefined> {
-  const token = randomBytes(tokenBytes);
-  const { keys } = cache;
-  const began = await cache.runOne(
-    beginListScript,
-    [keys.bucketEpoch(bucketOf(list.userId)), keyOf(cache, list)],
-    [keys.epoch, token, buildingTtlS, replaceReady ? '1' : '0'],
-  );
-  return Number(began) === 1 ? token : undefined;
-}
-
-/** Makes a list readable with ids from the database, newest first. Returns false if it was taken away meanwhile. */
-export async function finishList(
-  cache: Cache,
-  list: ListName,
-  token: Buffer,
-  cap: number,
-  ids: readonly string[],
-  floor: string,
-): Promise<boolean> {
-  const { keys } = cache;
-  const finished = await cache.runOne(
-    finishListScript,
-    [keys.bucketEpoch(bucketOf(list.userId)), keyOf(cache, list)],
-    [keys.epoch, token, cap, listTtlS, activityIdToBytes(floor), Buffer.concat(ids.map(activityIdToBytes))],
-  );
-  return Number(finished) === 1;
 }
 
 function keyOf({ keys }: Cache, { kind, userId }: ListName): string {

@@ -1,14 +1,13 @@
 import { lowestActivityId } from '@tideline/shared/activity-id';
-import type { Cache } from '@tideline/shared/cache';
 import type { Database } from '@tideline/shared/database';
+import type { FeedListReader, ListName } from '@tideline/shared/feed-lists';
 import type { Logger } from '@tideline/shared/logger';
 import type { FeedApiMetrics } from '../metrics.js';
 import { authorIds, homeIds } from '../storage/feed-pages.js';
 import { SqlScope } from '../storage/sql-scope.js';
-import { beginList, finishList, type ListName } from './list-reader.js';
 
 export interface ListRebuilderOptions {
-  cache: Cache;
+  lists: Pick<FeedListReader, 'begin' | 'finish'>;
   database: Database;
   inboxCap: number;
   metrics: FeedApiMetrics;
@@ -87,8 +86,8 @@ export class ListRebuilder {
    * committed before it is delivered, so it is seen by one of the two.
    */
   async #build(list: ListName, replaceReady: boolean): Promise<boolean> {
-    const { cache, database, inboxCap } = this.#options;
-    const token = await beginList(cache, list, replaceReady);
+    const { lists, database, inboxCap } = this.#options;
+    const token = await lists.begin(list, replaceReady);
     if (token === undefined) {
       return false;
     }
@@ -97,6 +96,6 @@ export class ListRebuilder {
       ? homeIds(sql, list.userId, inboxCap)
       : authorIds(sql, list.userId, inboxCap));
     const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
-    return finishList(cache, list, token, inboxCap, ids, floor);
+    return lists.finish(list, token, ids, floor);
   }
 }
