@@ -6,7 +6,7 @@ export const userCount = 6;
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
 /** What a client does. `ingest` and `feedApi` say which of the two processes it asks. */
-export type Command = Publish | Retry | Delete | Relate | Flip | Crowd | Expire | Read | GoOn;
+export type Command = Publish | Retry | Delete | Relate | Flip | Storm | Crowd | Expire | Read | GoOn;
 
 export interface Publish {
   kind: 'publish';
@@ -53,6 +53,16 @@ export interface Flip {
   user: number;
   other: number;
   ingest: number;
+}
+
+/** Unfollows and follows again and again, while the inbox expires and is read all the time. */
+export interface Storm {
+  kind: 'storm';
+  reader: number;
+  other: number;
+  flips: number;
+  ingest: number;
+  feedApi: number;
 }
 
 /** Everybody but `stay` of the others follows the author, or nobody but them any more. */
@@ -107,6 +117,8 @@ export function describeCommand(command: Command): string {
       return `${command.caller === undefined ? 'its actor' : userLetter(command.caller)} deletes ${again(command.back, 'post')}${via(command)}`;
     case 'flip':
       return `${userLetter(command.user)} unfollows ${userLetter(command.other)}${via(command)}, and follows again at the other`;
+    case 'storm':
+      return `${userLetter(command.reader)} unfollows and follows ${userLetter(command.other)} ${command.flips} times, while its inbox expires and is read all the time, at feed-api ${command.feedApi}`;
     case 'gather':
       return `all but ${command.stay} follow ${userLetter(command.author)}${via(command)}`;
     case 'leave':

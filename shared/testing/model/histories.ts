@@ -15,6 +15,7 @@ const followsMax = 14;
 /** One list is trimmed only when it exceeds its cap by much, so some publish a lot at once. */
 const burstMax = 45;
 const pagesMax = 4;
+const flipsMax = 3;
 const dayMs = 86_400_000;
 const agesMs = [0, 1, 2, 1_000, 3_600_000, 10 * dayMs, 400 * dayMs];
 
@@ -85,6 +86,17 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   relate(3, 'unfollow'),
   relate(3, 'flip'),
   relate(4, 'mute', 'unmute', 'block', 'unblock'),
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({
+        between: pairOfUsers,
+        flips: fc.integer({ min: 1, max: flipsMax }),
+        ingest: eitherOne,
+        feedApi: eitherOne,
+      })
+      .map(({ between: { user: reader, other }, ...given }) => ({ kind: 'storm' as const, reader, other, ...given })),
+  },
   { weight: 3, arbitrary: crowd },
   {
     weight: 2,

@@ -66,9 +66,15 @@ async function copyCheckout(): Promise<void> {
   }
 }
 
+/** Only a history that failed counts: a model that cannot be run has caught nothing. */
 async function modelFails(): Promise<boolean> {
   const args = ['deploy/run.mjs', 'test:model', '--bail', '--runs', values.runs, '--seed', values.seed];
-  const child = spawn(process.execPath, args, { cwd: copy, stdio: 'inherit' });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  return status === 1;
+  const child = spawn(process.execPath, args, { cwd: copy, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    process.stdout.write(text);
+  });
+  await once(child, 'close');
+  return Number(/^\d+ passed, (\d+) failed/m.exec(output)?.[1] ?? 0) > 0;
 }
