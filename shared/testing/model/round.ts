@@ -9,6 +9,9 @@ export interface RoundHistory {
   history: History;
 }
 
+/** A fanout that was frozen in a transaction keeps its successor waiting until the database ends it. */
+const settleMaxMs = 180_000;
+
 /** Sets the users of a run of a history apart from all others. */
 let runCount = 0;
 
@@ -49,7 +52,7 @@ async function checkAtRest(
   all = false,
 ): Promise<void> {
   try {
-    await system.platform.settle();
+    await system.platform.settle(settleMaxMs);
   } catch (error) {
     throw new Error(`not ${when}; faults: ${describeFaults(plan)}`, { cause: error });
   }
