@@ -11,7 +11,8 @@ const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
 /** Above the server's own limit, for a connection that went silent. */
 const queryTimeoutMs = 35_000;
-const idleInTransactionTimeoutMs = 60_000;
+/** As long as a consumer's session: one that is frozen inside a transaction holds up its successor no longer than that. */
+const idleInTransactionTimeoutMs = 10_000;
 const startRetryDelayMs = 1_000;
 
 const pgp = pgPromise({ noWarnings: true });
@@ -61,6 +62,7 @@ export function prepared(name: string, text: string, values: unknown[]): pgPromi
 
 /** What to do about an error of the database, by SQLSTATE; an unknown code is not retried. */
 const retryableStates: ReadonlySet<string> = new Set([
+  '25P03', // idle in a transaction for too long: this process was frozen
   '40001', // serialization failure
   '40P01', // deadlock
   '53100', // disk full
