@@ -4,6 +4,7 @@ import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import type { ServerConfig } from '@tideline/shared/config';
 import { type Database, openDatabase } from '@tideline/shared/database';
 import { createKafka } from '@tideline/shared/kafka-client';
+import { readLags } from '@tideline/shared/log-progress';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
 import { HttpClient } from '@tideline/testing/http-client';
@@ -73,13 +74,9 @@ export class BenchSystem {
   /** How many records fanout has not committed yet. */
   async lag(): Promise<number> {
     const { admin, installation } = this.#parts;
-    const topic = activitiesTopic(installation.TIDELINE_NAMESPACE);
-    const [ends, [committed]] = await Promise.all([
-      admin.fetchTopicOffsets(topic),
-      admin.fetchOffsets({ groupId: fanoutGroup(installation.TIDELINE_NAMESPACE), topics: [topic] }),
-    ]);
-    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-    return ends.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done.get(partition) ?? 0, 0), 0);
+    const { TIDELINE_NAMESPACE: namespace } = installation;
+    const lags = await readLags(admin, activitiesTopic(namespace), fanoutGroup(namespace));
+    return [...lags.values()].reduce((sum, lag) => sum + lag, 0);
   }
 
   async caughtUp(): Promise<void> {

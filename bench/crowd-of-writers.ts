@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FeedItem } from '@tideline/shared/activity';
 import type { PageBody } from '@tideline/testing/http-client';
 import type { BenchSystem } from './bench-system.js';
@@ -5,7 +6,7 @@ import type { BenchSystem } from './bench-system.js';
 const home = '/v1/feeds/home';
 /** Of all that a writer does: the rest are reads of somebody's home feed. */
 const shares = { post: 0.3, follow: 0.5, unfollow: 0.65, delete: 0.8 };
-const retryDelayS = 1;
+const retryDelayMs = 1_000;
 
 interface Gone {
   /** `performance.now()` when its acknowledgement had arrived. */
@@ -140,7 +141,7 @@ export class CrowdOfWriters {
         throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
       }
       this.counts.repeated += 1;
-      await new Promise((resolve) => setTimeout(resolve, retryDelayS * 1_000));
+      await delay(retryDelayMs);
     }
   }
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { CacheEpochStore } from './cache-epoch-store.js';
 import { cacheRefused, fenced, type TidelineError, unavailable } from './errors.js';
 import { bucketCount, bucketEpochKey, FeedKeys, incarnationKey } from './feed-keys.js';
 import type { Logger } from './logger.js';
+import { redisConnection } from './redis-connection.js';
 import { loadScript, type RedisScript } from './redis-script.js';
 
 /**
@@ -18,7 +19,6 @@ import { loadScript, type RedisScript } from './redis-script.js';
 
 const commandTimeoutMs = 5_000;
 const connectTimeoutMs = 3_000;
-const reconnectDelayMaxMs = 1_000;
 const openRetryDelayMs = 200;
 
 const setBucketEpoch = loadScript('set-bucket-epoch', import.meta.url);
@@ -47,16 +47,7 @@ export class Cache {
 
   constructor(options: CacheOptions) {
     this.#options = options;
-    this.#redis = new Redis(options.url, {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      // After a reconnect a command may have run twice; every caller here decides about repeating itself.
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: commandTimeoutMs,
-      connectTimeout: connectTimeoutMs,
-      retryStrategy: (attempt) => Math.min(attempt * 50, reconnectDelayMaxMs),
-    });
+    this.#redis = redisConnection(options.url, { connectTimeoutMs, commandTimeoutMs });
     this.#redis.on('ready', () => this.#reopen());
     this.#redis.on('close', () => {
       this.#keys = undefined;

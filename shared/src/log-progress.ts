@@ -34,9 +34,15 @@ export class LogProgress {
   async hasPassed(point: LogPoint): Promise<boolean> {
     const { topic, groupId } = this.#options;
     const [committed] = await this.#ask((admin) => admin.fetchOffsets({ groupId, topics: [topic] }));
-    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+    const done = offsetsDone(committed);
     // A partition without a commit (-1) is done where it never had a record.
     return [...point].every(([partition, offset]) => offset === 0 || (done.get(partition) ?? -1) >= offset);
+  }
+
+  /** By partition, how many records the group is not done with. Without a commit yet all that is kept is waiting. */
+  async lags(): Promise<Map<number, number>> {
+    const { topic, groupId } = this.#options;
+    return this.#ask((admin) => readLags(admin, topic, groupId));
   }
 
   async close(): Promise<void> {
@@ -55,4 +61,26 @@ export class LogProgress {
       throw unavailable(`Kafka does not answer: ${(error as Error).message}`, error);
     }
   }
+}
+
+/** The same through an admin client that somebody holds already. */
+export async function readLags(admin: Admin, topic: string, groupId: string): Promise<Map<number, number>> {
+  const [ends, [committed]] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  ]);
+  const done = offsetsDone(committed);
+  return new Map(
+    // Without a commit an offset is -1.
+    ends.map(({ partition, high, low }) => [
+      partition,
+      Number(high) - Math.max(done.get(partition) ?? -1, Number(low)),
+    ]),
+  );
+}
+
+type CommittedOffsets = Awaited<ReturnType<Admin['fetchOffsets']>>[number];
+
+function offsetsDone(committed: CommittedOffsets | undefined): Map<number, number> {
+  return new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
 }

@@ -33,6 +33,20 @@ export interface RegisterContent {
   merged: MergedAuthor[];
 }
 
+/**
+ * The authors whose outboxes a page merges into an inbox with this floor. Above its watermark an author is in the inbox
+ * again; an inbox that ends above it needs no outbox any more.
+ */
+export function mergedDownTo(
+  inboxFloor: string,
+  merged: readonly MergedAuthor[],
+  hidden: ReadonlySet<string>,
+): string[] {
+  return merged
+    .filter(({ authorId, watermark }) => !hidden.has(authorId) && (watermark === null || watermark >= inboxFloor))
+    .map(({ authorId }) => authorId);
+}
+
 export const registerTokenBytes = 16;
 /** A register in Redis begins with its state and its version, the token of the loading. */
 export const registerHeadBytes = 1 + registerTokenBytes;
@@ -93,6 +107,11 @@ export function decodeRegister(bytes: Buffer): RegisterContent | undefined {
 export interface TombstoneEntry {
   activityId: string;
   authorId: string;
+}
+
+/** A tombstone as a member of sets: neither ids have spaces. */
+export function tombstoneName(activityId: string, authorId: string): string {
+  return `${activityId} ${authorId}`;
 }
 
 /** The call that makes every reader see tombstones that TimescaleDB holds already. */

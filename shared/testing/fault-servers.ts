@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { inCheckout } from '@tideline/deploy/servers/checkout';
-import { nativeStackFits } from '@tideline/deploy/servers/native-stack';
-import { type ServerUrls, serverUrlsOf } from '@tideline/deploy/servers/server-urls';
+import { nativeStackFits, nativeStackUrls } from '@tideline/deploy/servers/native-stack';
+import type { ServerUrls } from '@tideline/deploy/servers/server-urls';
 import { holdAlone } from './server-sharing.js';
 
 const run = promisify(execFile);
@@ -46,7 +46,7 @@ export async function startFaultServers({ brokers = 1 }: { brokers?: 1 | 3 } = {
     throw error;
   }
   return {
-    urls: await urlsOfInstance(instance),
+    urls: await nativeStackUrls(instance),
     async stopServer(server, signal) {
       await run(script, ['stop-server', instance, server, ...(signal === undefined ? [] : [signal])]);
     },
@@ -57,17 +57,4 @@ export async function startFaultServers({ brokers = 1 }: { brokers?: 1 | 3 } = {
       await run(script, ['erase', instance]).finally(() => lock.release());
     },
   };
-}
-
-async function urlsOfInstance(instance: string): Promise<ServerUrls> {
-  const { stdout } = await run(script, ['env', instance]);
-  const variables = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.split(/=(.*)/s).slice(0, 2));
-  const urls = serverUrlsOf(Object.fromEntries(variables) as Record<string, string>);
-  if (urls === undefined) {
-    throw new Error(`${script} env ${instance} printed no URLs`);
-  }
-  return urls;
 }

@@ -7,6 +7,7 @@ import { type FeedApiService, startFeedApi } from '@tideline/feed-api/service';
 import { type IngestService, startIngest } from '@tideline/ingest/service';
 import type { DoorConfig } from '@tideline/shared/door-settings';
 import { createKafka } from '@tideline/shared/kafka-client';
+import { readLags } from '@tideline/shared/log-progress';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
 import { Redis } from 'ioredis';
@@ -136,12 +137,8 @@ export class Platform {
 
   /** How many records are not committed by fanout yet. */
   async lag(): Promise<number> {
-    const [ends, [committed]] = await Promise.all([
-      this.admin.fetchTopicOffsets(this.topic),
-      this.admin.fetchOffsets({ groupId: fanoutGroup(this.namespace), topics: [this.topic] }),
-    ]);
-    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-    return ends.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done.get(partition) ?? 0, 0), 0);
+    const lags = await readLags(this.admin, this.topic, fanoutGroup(this.namespace));
+    return [...lags.values()].reduce((sum, lag) => sum + lag, 0);
   }
 
   /** Waits until everything acknowledged is applied and no list is being rebuilt: the system is at rest. */

@@ -24,7 +24,7 @@ export function nativeStack(instance: string): NativeStack {
   return {
     async start(signal) {
       await runVisibly('start', instance, signal);
-      return urlsOf(instance);
+      return nativeStackUrls(instance);
     },
     async isRunning() {
       try {
@@ -60,7 +60,8 @@ async function runVisibly(command: 'start' | 'stop', instance: string, signal?: 
   }
 }
 
-async function urlsOf(instance: string): Promise<ServerUrls> {
+/** Where an instance that runs is. */
+export async function nativeStackUrls(instance: string): Promise<ServerUrls> {
   const { stdout } = await run(script, ['env', instance]);
   const variables = stdout
     .trim()

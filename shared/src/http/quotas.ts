@@ -1,9 +1,10 @@
 import { isIPv6 } from 'node:net';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { QuotaConfig } from '../door-settings.js';
 import { TidelineError } from '../errors.js';
+import { redisConnection } from '../redis-connection.js';
 import type { Principal } from './principal.js';
 
 /**
@@ -15,7 +16,6 @@ const windowS = 1;
 /** Waiting for Redis must not take longer than what is protected by it. */
 const commandTimeoutMs = 250;
 const connectTimeoutMs = 1_000;
-const reconnectDelayMaxMs = 1_000;
 const exhaustedMax = 10_000;
 
 export interface QuotasOptions {
@@ -31,15 +31,7 @@ export class Quotas {
   readonly #addresses: Quota | undefined;
 
   constructor({ redisUrl, namespace, limits }: QuotasOptions) {
-    this.#redis = new Redis(redisUrl, {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      commandTimeout: commandTimeoutMs,
-      connectTimeout: connectTimeoutMs,
-      retryStrategy: (attempt) => Math.min(attempt * 50, reconnectDelayMaxMs),
-    });
+    this.#redis = redisConnection(redisUrl, { connectTimeoutMs, commandTimeoutMs });
     // The cache's connection to the same server says in the log that it is away.
     this.#redis.on('error', () => undefined);
     const quotaOf = (kind: string, perSecond: number) =>

@@ -1,7 +1,8 @@
 import { highestActivityId } from '../activity-id.js';
 import type { Cache } from '../cache.js';
 import { type Database, inSnapshot, type Queryable } from '../database.js';
-import { readStoredFeeds, type StoredFeeds, type StoredList, tombstoneName } from './stored-feeds.js';
+import { tombstoneName } from '../registers.js';
+import { readStoredFeeds, type StoredFeeds, type StoredList } from './stored-feeds.js';
 import {
   type Account,
   accountFor,

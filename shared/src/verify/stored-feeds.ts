@@ -9,7 +9,14 @@ import type { Cache, ScriptCall } from '../cache.js';
 import type { Database } from '../database.js';
 import { bucketOf, type FeedKeys } from '../feed-keys.js';
 import { loadScript } from '../redis-script.js';
-import { decodeRegister, decodeTombstone, type MergedAuthor, type RegisterContent } from '../registers.js';
+import {
+  decodeRegister,
+  decodeTombstone,
+  type MergedAuthor,
+  mergedDownTo,
+  type RegisterContent,
+  tombstoneName,
+} from '../registers.js';
 
 /** What Redis holds of feeds, all of it and as it is: nothing here is renewed, built or mended by being read. */
 
@@ -36,10 +43,6 @@ export interface StoredFeeds {
   merged: ReadonlyMap<string, StoredList>;
   /** Recent deletions, as `tombstoneName` calls them; undefined where the database is asked instead. */
   tombstones: ReadonlySet<string> | undefined;
-}
-
-export function tombstoneName(activityId: string, authorId: string): string {
-  return `${activityId} ${authorId}`;
 }
 
 const mergedAuthorsSql = `
@@ -99,14 +102,8 @@ async function withMergedOutboxes(
   }));
 }
 
-/** Above its watermark an author is in the inbox again; an inbox that ends above it needs no outbox any more. */
 function mergedInto({ inbox, register, mergedAuthors }: WithoutOutboxes): string[] {
-  const hidden = new Set(register?.hidden);
-  return inbox.state === 'ready'
-    ? mergedAuthors
-        .filter(({ authorId, watermark }) => !hidden.has(authorId) && (watermark === null || watermark >= inbox.floor))
-        .map(({ authorId }) => authorId)
-    : [];
+  return inbox.state === 'ready' ? mergedDownTo(inbox.floor, mergedAuthors, new Set(register?.hidden)) : [];
 }
 
 const missing: StoredList = { state: 'missing', ids: [], floor: highestActivityId };

@@ -1,6 +1,6 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
 import { type FollowState, relationReaders } from '@tideline/shared/projections';
-import { appendTombstones, dropInboxes, dropRegisters } from '@tideline/shared/registers';
+import { appendTombstones, dropInboxes, dropRegisters, tombstoneName } from '@tideline/shared/registers';
 import { ListUpdates, oldestFirst } from '../inbox/list-updates.js';
 import { markPurged, newestAnyIds, newestVisibleIds, readAudiences } from '../storage/activity-reader.js';
 import { followerPages } from '../storage/follower-store.js';
@@ -72,10 +72,12 @@ export async function applyDeletes(delivery: Delivery, deletes: RecordBatch['del
   const tombstones = deletes.map(({ record }) => ({ activityId: record.objectId, authorId: record.authorId }));
   await cache.run([appendTombstones(cache, tombstones)]);
 
-  const authors = new Map(tombstones.map(({ activityId, authorId }) => [`${activityId} ${authorId}`, authorId]));
+  const authors = new Map(
+    tombstones.map(({ activityId, authorId }) => [tombstoneName(activityId, authorId), authorId]),
+  );
   for (const { id, actorId } of await readAudiences(database, [...new Set(tombstones.map((t) => t.activityId))])) {
     // Deleting what is somebody else's does nothing.
-    if (authors.has(`${id} ${actorId}`)) {
+    if (authors.has(tombstoneName(id, actorId))) {
       await removeActivity(delivery, id, actorId);
     }
   }

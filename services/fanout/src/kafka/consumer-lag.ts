@@ -1,5 +1,5 @@
+import { LogProgress, type LogProgressOptions } from '@tideline/shared/log-progress';
 import type { Logger } from '@tideline/shared/logger';
-import type { Admin, Kafka } from 'kafkajs';
 import type { FanoutMetrics } from '../metrics.js';
 
 /** What the watch looks at. */
@@ -8,10 +8,7 @@ export interface WatchedConsumer {
   readonly idleMs: number;
 }
 
-export interface ConsumerLagOptions {
-  kafka: Kafka;
-  topic: string;
-  groupId: string;
+export interface ConsumerLagOptions extends LogProgressOptions {
   consumer: WatchedConsumer;
   metrics: FanoutMetrics;
   logger: Logger;
@@ -25,16 +22,15 @@ const stuckAfterMs = 30_000;
 /** Measures the lag of the partitions this process was assigned, and notices a consumer that has gone quiet. */
 export class ConsumerLag {
   readonly #options: ConsumerLagOptions;
-  readonly #admin: Admin;
+  readonly #log: LogProgress;
   #timer: NodeJS.Timeout | undefined;
   #measuring: Promise<void> = Promise.resolve();
-  #connected = false;
   /** Since when every measurement has found lag, by `performance.now()`. */
   #waitingSince: number | undefined;
 
   constructor(options: ConsumerLagOptions) {
     this.#options = options;
-    this.#admin = options.kafka.admin({ retry: { retries: 1 } });
+    this.#log = new LogProgress(options);
   }
 
   start(): void {
@@ -46,14 +42,14 @@ export class ConsumerLag {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#measuring;
-    await this.#admin.disconnect();
+    await this.#log.close();
   }
 
   async #measure(): Promise<void> {
     const { consumer, metrics } = this.#options;
     let total = 0;
     try {
-      const lags = await this.#lags();
+      const lags = await this.#log.lags();
       metrics.lagForgotten();
       for (const partition of consumer.assignedPartitions) {
         const lag = lags.get(partition) ?? 0;
@@ -61,7 +57,6 @@ export class ConsumerLag {
         total += lag;
       }
     } catch (error) {
-      this.#connected = false;
       this.#waitingSince = undefined;
       this.#options.logger.debug({ err: (error as Error).message }, 'lag cannot be measured');
       return;
@@ -81,25 +76,5 @@ export class ConsumerLag {
     if (idleMs > stuckAfterMs) {
       onFatal(`${total} records wait and none was taken for ${stuckAfterMs / 1000} s`);
     }
-  }
-
-  async #lags(): Promise<Map<number, number>> {
-    const { topic, groupId } = this.#options;
-    if (!this.#connected) {
-      await this.#admin.connect();
-      this.#connected = true;
-    }
-    const [ends, [committed]] = await Promise.all([
-      this.#admin.fetchTopicOffsets(topic),
-      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
-    ]);
-    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-    return new Map(
-      // Without a commit yet (-1) all that is kept is waiting.
-      ends.map(({ partition, high, low }) => [
-        partition,
-        Number(high) - Math.max(done.get(partition) ?? -1, Number(low)),
-      ]),
-    );
   }
 }

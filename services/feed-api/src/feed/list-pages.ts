@@ -1,6 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { lowestActivityId } from '@tideline/shared/activity-id';
 import type { ListName, ListSlice } from '@tideline/shared/feed-lists';
+import { mergedDownTo } from '@tideline/shared/registers';
 import { decodeListSlice, readListCall } from '../inbox/list-reader.js';
 import type { Register } from '../inbox/register-store.js';
 import type { Tombstones } from '../inbox/tombstone-store.js';
@@ -74,7 +75,9 @@ async function readView(
   count: number,
 ): Promise<View | undefined> {
   const { cache, registers, tombstones } = tools;
-  const guessed = feed.merges ? (registers.guess(feed.reader)?.merged ?? []).map(outboxOf) : [];
+  const guessed = feed.merges
+    ? (registers.guess(feed.reader)?.merged ?? []).map(({ authorId }) => outboxOf(authorId))
+    : [];
   const refresh = tombstones.refresh();
   const [tombstonesAnswer, mainAnswer, headAnswer, ...guessedAnswers] = await cache.run([
     refresh.call,
@@ -99,16 +102,7 @@ async function readView(
 
 /** The outboxes to merge into what was read of the inbox. */
 function mergedOutboxes(feed: Feed, register: Register, inboxFloor: string): ListName[] {
-  if (!feed.merges) {
-    return [];
-  }
-  return (
-    register.merged
-      // Above its watermark an author is in the inbox again; an inbox that ends above it needs no outbox any more.
-      .filter(({ watermark }) => watermark === null || watermark >= inboxFloor)
-      .filter(({ authorId }) => !register.hidden.has(authorId))
-      .map(outboxOf)
-  );
+  return feed.merges ? mergedDownTo(inboxFloor, register.merged, register.hidden).map(outboxOf) : [];
 }
 
 /** Slices of these outboxes; undefined where one of them is not ready, after having asked for it to be built. */
@@ -160,8 +154,8 @@ export function mergeSlices(slices: readonly ListSlice[]): { ids: string[]; comp
   return { ids: newestFirst, completeDownTo, atFloor };
 }
 
-function outboxOf({ authorId }: { authorId: string }): ListName {
-  return { kind: 'outbox', userId: authorId };
+function outboxOf(userId: string): ListName {
+  return { kind: 'outbox', userId };
 }
 
 function request({ rebuilder }: FeedTools, list: ListName, slice: ListSlice | undefined): void {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Activity } from '@tideline/shared/activity';
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import { loadScript } from '@tideline/shared/redis-script';
-import { decodeTombstone, encodeTombstone, type TombstoneEntry } from '@tideline/shared/registers';
+import { decodeTombstone, encodeTombstone, type TombstoneEntry, tombstoneName } from '@tideline/shared/registers';
 import type { FeedApiMetrics } from '../metrics.js';
 import { readRecentTombstones } from '../storage/register-source.js';
 import type { SqlScope } from '../storage/sql-scope.js';
@@ -88,19 +88,19 @@ class Mirror implements Tombstones {
     this.loading = loading;
     this.count = tombstones.length;
     for (const { activityId, authorId } of tombstones) {
-      this.#entries.add(`${activityId} ${authorId}`);
+      this.#entries.add(tombstoneName(activityId, authorId));
     }
   }
 
   cover({ id, actorId }: Pick<Activity, 'id' | 'actorId'>): boolean {
-    return this.#entries.size > 0 && this.#entries.has(`${id} ${actorId}`);
+    return this.#entries.size > 0 && this.#entries.has(tombstoneName(id, actorId));
   }
 
   /** Takes entries that follow the first `from`; another read may have brought some of them already. */
   append(from: number, entries: readonly Buffer[]): void {
     for (const entry of entries) {
       const { activityId, authorId } = decodeTombstone(entry);
-      this.#entries.add(`${activityId} ${authorId}`);
+      this.#entries.add(tombstoneName(activityId, authorId));
     }
     this.count = Math.max(this.count, from + entries.length);
   }
