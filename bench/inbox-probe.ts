@@ -13,7 +13,7 @@ export interface Expected {
 export async function findInInboxes(cache: Cache, expected: readonly Expected[]): Promise<(boolean | undefined)[]> {
   const answers = (await cache.runOne(
     findIds,
-    expected.map(({ readerId }) => cache.keys.inbox(readerId)),
+    expected.map(({ readerId }) => cache.keys.list('inbox', readerId)),
     expected.map(({ activityId }) => activityIdToBytes(activityId)),
   )) as number[];
   return answers.map((answer) => (answer < 0 ? undefined : answer === 1));

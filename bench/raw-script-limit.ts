@@ -26,7 +26,7 @@ export async function rawScriptLimit(cache: Cache, readers: readonly string[]): 
   const guards = [keys.bucketEpoch(0), keys.fences(0)];
   await cache.runOne(setFence, guards, [keys.epoch, partition, fence, fenceTtlS]);
   const mintId = activityIdMinter();
-  const parts = inWholeCalls(readers.map((reader) => keys.inbox(reader)));
+  const parts = inWholeCalls(readers.map((reader) => keys.list('inbox', reader)));
   let delivered = 0;
   const pump = async () => {
     while (delivered < deliveriesMin) {

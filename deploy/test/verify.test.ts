@@ -138,7 +138,7 @@ test('a healthy system is equal, everywhere', async () => {
 });
 
 test('what is wrong is printed by reader, with status 1; repaired it is 0', async () => {
-  await changeList(keys.inbox(reader), without(newest('author-0', 2)));
+  await changeList(keys.list('inbox', reader), without(newest('author-0', 2)));
   const found = await verifyCommand('--reader', reader);
   expect(found).toMatchObject({
     status: 1,
@@ -184,17 +184,17 @@ const nobodys = '01890000-0000-7000-8000-000000000001';
 const plants: Plant[] = [
   {
     fault: 'an id missing in the middle of an inbox',
-    plant: () => changeList(keys.inbox(reader), without(newest('author-1', 1))),
+    plant: () => changeList(keys.list('inbox', reader), without(newest('author-1', 1))),
     found: () => [inInbox('missing', newest('author-1', 1), 'author-1')],
   },
   {
     fault: 'an activity of somebody who is not followed',
-    plant: () => changeList(keys.inbox(reader), withMore(newest(stranger))),
+    plant: () => changeList(keys.list('inbox', reader), withMore(newest(stranger))),
     found: () => [inInbox('extra', newest(stranger), stranger)],
   },
   {
     fault: 'an id that no activity has',
-    plant: () => changeList(keys.inbox(reader), (ids) => encodeReadyList([...ids, nobodys], nobodys)),
+    plant: () => changeList(keys.list('inbox', reader), (ids) => encodeReadyList([...ids, nobodys], nobodys)),
     found: () => [
       expect.objectContaining({
         differences: expect.arrayContaining(inInbox('extra', nobodys).differences) as unknown,
@@ -203,12 +203,12 @@ const plants: Plant[] = [
   },
   {
     fault: 'two ids that changed places',
-    plant: () => changeList(keys.inbox(reader), swapped),
+    plant: () => changeList(keys.list('inbox', reader), swapped),
     found: () => [inInbox('misordered', expect.any(String) as string)],
   },
   {
     fault: 'a floor below what the inbox has',
-    plant: () => changeList(keys.inbox(reader), (ids) => encodeReadyList(ids)),
+    plant: () => changeList(keys.list('inbox', reader), (ids) => encodeReadyList(ids)),
     found: () => [
       {
         reader,
@@ -220,7 +220,7 @@ const plants: Plant[] = [
   },
   {
     fault: 'an outbox without one of its ids',
-    plant: () => changeList(keys.outbox('author-0'), without(newest('author-0', 3))),
+    plant: () => changeList(keys.list('outbox', 'author-0'), without(newest('author-0', 3))),
     found: () => [
       {
         reader: 'author-0',
@@ -230,7 +230,7 @@ const plants: Plant[] = [
   },
   {
     fault: 'an outbox with what somebody else did',
-    plant: () => changeList(keys.outbox('author-0'), withMore(newest(stranger))),
+    plant: () => changeList(keys.list('outbox', 'author-0'), withMore(newest(stranger))),
     found: () => [
       {
         reader: 'author-0',
@@ -244,7 +244,7 @@ const plants: Plant[] = [
       // Newer than the inboxes, which were built with what there was of everybody.
       posted.get(celebrity)?.push(await post(celebrity, 'pulled'));
       await platform.settle();
-      await changeList(keys.outbox(celebrity), without(newest(celebrity)));
+      await changeList(keys.list('outbox', celebrity), without(newest(celebrity)));
     },
     found: () => [
       {
@@ -274,7 +274,7 @@ const plants: Plant[] = [
   },
   {
     fault: 'a list that no service writes',
-    plant: () => platform.redis.rpop(keys.inbox(reader)),
+    plant: () => platform.redis.rpop(keys.list('inbox', reader)),
     found: () => [{ reader, differences: [{ list: 'inbox', fault: 'damaged', id: '', authorId: undefined }] }],
   },
 ];
@@ -299,7 +299,7 @@ test('what was deleted is no difference while it is being taken out, and one whe
   await platform.settle();
   expect(await verify()).toMatchObject({ different: [], undecided: [] });
 
-  await changeList(keys.inbox(reader), withMore(id));
+  await changeList(keys.list('inbox', reader), withMore(id));
   expect((await verify({ repair: true })).repaired).toEqual([inInbox('extra', id, 'author-0')]);
 });
 
@@ -340,7 +340,7 @@ test('what is committed and not delivered is undecided, and decided once it is',
 });
 
 test('a fault is found in spite of a difference that is on its way', async () => {
-  await changeList(keys.inbox(reader), without(newest('author-0', 1)));
+  await changeList(keys.list('inbox', reader), without(newest('author-0', 1)));
   await platform.stopFanout();
   const waiting = verify();
   await post('author-0', 'meanwhile');

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { bucketCount, bucketEpochKey, bucketOf, FeedKeys, incarnationKey } from './feed-keys.js';
+import { listKinds } from './feed-lists.js';
 
 test.each([
   ['numbers', (i: number) => String(i)],
@@ -30,8 +31,7 @@ test('all keys of a user are in one slot of a cluster', () => {
   const bucket = bucketOf(userId);
   const tag = /\{[^}]*\}/;
   const tags = [
-    keys.inbox(userId),
-    keys.outbox(userId),
+    ...listKinds.map((kind) => keys.list(kind, userId)),
     keys.register(userId),
     keys.fences(bucket),
     keys.bucketEpoch(bucket),
@@ -44,8 +44,7 @@ test('namespaces and epochs share no key, besides those that say which epoch it 
   const namesOf = (namespace: string, epoch: string) => {
     const keys = new FeedKeys(namespace, epoch);
     return [
-      keys.inbox('u'),
-      keys.outbox('u'),
+      ...listKinds.map((kind) => keys.list(kind, 'u')),
       keys.register('u'),
       keys.fences(0),
       keys.tombstones(),

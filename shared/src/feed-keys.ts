@@ -1,9 +1,13 @@
+import type { ListKind } from './feed-lists.js';
+
 /**
  * Names of everything in Redis. Keys of one user share a hash tag, and users spread over 256 buckets, so that one
  * script call serves many users of a bucket and the same code runs on Redis Cluster. `namespace` keeps installations
  * on one server apart; `epoch` is the cache epoch (I6): raising it makes all that was cached before invisible.
  */
 export const bucketCount = 256;
+
+const listNames: Record<ListKind, string> = { inbox: 'in', outbox: 'out', notifications: 'note' };
 
 /** The bucket of a user: FNV-1a over its id, which is ASCII. */
 export function bucketOf(userId: string): number {
@@ -46,14 +50,9 @@ export class FeedKeys {
     return `${this.#prefix(bucket)}fence`;
   }
 
-  /** The home feed of a reader: a list with a floor. */
-  inbox(userId: string, bucket = bucketOf(userId)): string {
-    return `${this.#prefix(bucket)}in:${userId}`;
-  }
-
-  /** What an author did in public: a list with a floor. */
-  outbox(userId: string, bucket = bucketOf(userId)): string {
-    return `${this.#prefix(bucket)}out:${userId}`;
+  /** A list with a floor. */
+  list(kind: ListKind, userId: string, bucket = bucketOf(userId)): string {
+    return `${this.#prefix(bucket)}${listNames[kind]}:${userId}`;
   }
 
   /** What a reader's pages are checked against (I8). */

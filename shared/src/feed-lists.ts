@@ -1,5 +1,5 @@
 /**
- * The store of feeds (D5): lists with a floor, an inbox and an outbox for every user.
+ * The store of feeds (D5): lists with a floor, some kinds of them for every user.
  *
  *   missing ──begin: a token──► building ──finish, if the token stands──► ready
  *   building ──a removal, or an insertion that makes it start over──► missing
@@ -14,9 +14,11 @@
  */
 export interface FeedLists extends FeedListWriter, FeedListReader {}
 
-export type ListKind = 'inbox' | 'outbox';
+/** inbox: the user's home feed. outbox: what the user did in public. notifications: what concerns the user. */
+export const listKinds = ['inbox', 'outbox', 'notifications'] as const;
+export type ListKind = (typeof listKinds)[number];
 
-/** An inbox or an outbox, by whose it is. */
+/** A list, by its kind and whose it is. */
 export interface ListName {
   kind: ListKind;
   userId: string;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { activityIdBytes, activityIdFromBytes, activityIdToBytes } from './activity-id.js';
 import type { Cache, ScriptCall } from './cache.js';
 import { bucketOf } from './feed-keys.js';
+import type { ListKind } from './feed-lists.js';
 import { loadScript } from './redis-script.js';
 
 /**
@@ -60,14 +61,9 @@ export function dropRegisters(cache: Cache, userIds: Iterable<string>): ScriptCa
   return dropByUser(cache, userIds, (userId, bucket) => cache.keys.register(userId, bucket));
 }
 
-/** Calls that drop the inboxes of these users: their next read answers from SQL and rebuilds. */
-export function dropInboxes(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
-  return dropByUser(cache, userIds, (userId, bucket) => cache.keys.inbox(userId, bucket));
-}
-
-/** Calls that drop the outboxes of these users. */
-export function dropOutboxes(cache: Cache, userIds: Iterable<string>): ScriptCall[] {
-  return dropByUser(cache, userIds, (userId, bucket) => cache.keys.outbox(userId, bucket));
+/** Calls that drop the lists of one kind of these users: their next read answers from SQL and rebuilds. */
+export function dropLists(cache: Cache, kind: ListKind, userIds: Iterable<string>): ScriptCall[] {
+  return dropByUser(cache, userIds, (userId, bucket) => cache.keys.list(kind, userId, bucket));
 }
 
 /** The call that drops the recent tombstones of everybody: the next read loads them anew. */

@@ -4,19 +4,21 @@ import { ListReader } from '@tideline/feed-api/inbox/list-reader';
 import { activityIdToBytes, highestActivityId } from '@tideline/shared/activity-id';
 import { Cache } from '@tideline/shared/cache';
 import type { CacheEpochStore } from '@tideline/shared/cache-epoch-store';
-import type { FeedLists, ListSlice, PartitionHold } from '@tideline/shared/feed-lists';
+import type { FeedLists, ListKind, ListSlice, PartitionHold } from '@tideline/shared/feed-lists';
 import { createLogger } from '@tideline/shared/logger';
 import { Redis } from 'ioredis';
 
 /** One partition's fence, which deliveries carry. */
 export const hold = { partition: 3, fence: '7' };
 
-/** Inboxes in some store of lists, in the words of its tests. */
-export class TestedInboxes {
+/** Lists of one kind in some store of lists, in the words of its tests. */
+export class TestedLists {
   readonly #store: FeedLists;
+  readonly #kind: ListKind;
 
-  constructor(store: FeedLists) {
+  constructor(store: FeedLists, kind: ListKind) {
     this.#store = store;
+    this.#kind = kind;
   }
 
   async announceFence(as: PartitionHold = hold): Promise<void> {
@@ -28,24 +30,24 @@ export class TestedInboxes {
     whileBuilding: 'accept' | 'start_over' = 'accept',
     as = hold,
   ): Promise<number> {
-    return this.#store.insert(as, listUpdates(updates), whileBuilding);
+    return this.#store.insert(as, listUpdates(this.#kind, updates), whileBuilding);
   }
 
   async remove(updates: Record<string, readonly string[]>, as = hold): Promise<number> {
-    return this.#store.remove(as, listUpdates(updates));
+    return this.#store.remove(as, listUpdates(this.#kind, updates));
   }
 
   async begin(userId: string, replaceReady: boolean): Promise<Buffer | undefined> {
-    return this.#store.begin({ kind: 'inbox', userId }, replaceReady);
+    return this.#store.begin({ kind: this.#kind, userId }, replaceReady);
   }
 
   /** `ids` newest first. */
   async finish(userId: string, token: Buffer, ids: readonly string[], floor: string): Promise<boolean> {
-    return this.#store.finish({ kind: 'inbox', userId }, token, ids, floor);
+    return this.#store.finish({ kind: this.#kind, userId }, token, ids, floor);
   }
 
   async read(userId: string, before = highestActivityId, count = 1_000): Promise<ListSlice> {
-    return this.#store.read({ kind: 'inbox', userId }, before, count);
+    return this.#store.read({ kind: this.#kind, userId }, before, count);
   }
 }
 
@@ -90,11 +92,11 @@ export class RedisFeedLists {
   }
 }
 
-function listUpdates(updates: Record<string, readonly string[]>): ListUpdates {
+function listUpdates(kind: ListKind, updates: Record<string, readonly string[]>): ListUpdates {
   const lists = new ListUpdates();
   for (const [userId, ids] of Object.entries(updates)) {
     for (const id of [...ids].sort()) {
-      lists.add('inbox', userId, activityIdToBytes(id));
+      lists.add(kind, userId, activityIdToBytes(id));
     }
   }
   return lists;

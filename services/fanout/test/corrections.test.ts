@@ -250,7 +250,7 @@ test('an unfollow takes all of an author out of the inbox, however much of it wa
   const ids = await post('discreet', 50);
   await post('discreet', inboxCap * 2, ['somebody-else']);
   await platform.settle();
-  const inbox = (await keys()).inbox('clean');
+  const inbox = (await keys()).list('inbox', 'clean');
   expect(await platform.redis.llen(inbox)).toBe(51);
   await unfollow('clean', 'discreet');
   await platform.settle();

@@ -38,7 +38,7 @@ test('every user has a turn, and a feed that differs is counted and named in the
   expect([await counted('different'), await counted('undecided')]).toEqual([0, 0]);
 
   const { rows } = await platform.database.query<{ epoch: string }>('select epoch::text from cache_epoch');
-  const key = new FeedKeys(platform.namespace, rows[0]?.epoch ?? '').inbox(reader);
+  const key = new FeedKeys(platform.namespace, rows[0]?.epoch ?? '').list('inbox', reader);
   const [id] = await platform.redis.lrangeBuffer(key, 0, 0);
   await platform.redis.unlink(key);
   await platform.redis.rpush(key, ...encodeReadyList([]));

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { activityIdFromBytes, highestActivityId, lowestActivityId } from '@tideline/shared/activity-id';
-import { listSlack } from '@tideline/shared/feed-lists';
+import { listKinds, listSlack } from '@tideline/shared/feed-lists';
 import { InMemoryFeedLists } from '@tideline/shared/in-memory-feed-lists';
-import { hold, RedisFeedLists, TestedInboxes } from '@tideline/testing/feed-lists';
+import { hold, RedisFeedLists, TestedLists } from '@tideline/testing/feed-lists';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -18,14 +18,14 @@ let epoch = '1';
 let lists: RedisFeedLists;
 let cache: RedisFeedLists['cache'];
 let redis: RedisFeedLists['redis'];
-let inRedis: TestedInboxes;
+let inRedis: TestedLists;
 const memory = new InMemoryFeedLists(cap);
-const inMemory = new TestedInboxes(memory);
+const inMemory = new TestedLists(memory, 'inbox');
 
 beforeAll(async () => {
   lists = await RedisFeedLists.open(namespace, { epochOf: () => Promise.resolve(epoch) }, cap);
   ({ cache, redis } = lists);
-  inRedis = new TestedInboxes(lists.store);
+  inRedis = new TestedLists(lists.store, 'inbox');
 });
 beforeEach(async () => {
   await inRedis.announceFence();
@@ -84,7 +84,7 @@ function newestFirst(some: Iterable<string>): string[] {
 
 /** The whole list as it stands in Redis, in order. */
 async function stored(userId: string): Promise<Buffer[]> {
-  const entries = await redis.lrangeBuffer(cache.keys.inbox(userId), 0, -1);
+  const entries = await redis.lrangeBuffer(cache.keys.list('inbox', userId), 0, -1);
   const found = entries.slice(0, -1).map((entry) => activityIdFromBytes(entry));
   expect(found, 'sorted, and each once').toEqual(newestFirst(new Set(found)));
   return entries;
@@ -98,7 +98,7 @@ interface Tokens {
 
 /** Does the same to both stores and expects the same of both. Returns the tokens that stand, as far as the test knows. */
 async function step(userId: string, operation: Operation, tokens: Tokens | undefined): Promise<Tokens | undefined> {
-  const both = async <T>(act: (inboxes: TestedInboxes, store: keyof Tokens) => Promise<T>): Promise<T> => {
+  const both = async <T>(act: (inboxes: TestedLists, store: keyof Tokens) => Promise<T>): Promise<T> => {
     const [found, expected] = [await act(inRedis, 'redis'), await act(inMemory, 'memory')];
     expect(found).toEqual(expected);
     return found;
@@ -129,7 +129,7 @@ async function step(userId: string, operation: Operation, tokens: Tokens | undef
       await both((inboxes) => inboxes.read(userId, operation.before, operation.count));
       return tokens;
     case 'expire':
-      await redis.unlink(cache.keys.inbox(userId));
+      await redis.unlink(cache.keys.list('inbox', userId));
       memory.drop({ kind: 'inbox', userId });
       return tokens;
   }
@@ -154,15 +154,30 @@ test('whatever is done to a list, both stores say the same', async () => {
 });
 
 /** Builds a list that holds `some`, complete to the beginning. */
-async function ready(lists: TestedInboxes, userId: string, some: readonly string[]): Promise<void> {
+async function ready(lists: TestedLists, userId: string, some: readonly string[]): Promise<void> {
   const token = await lists.begin(userId, true);
   expect(await lists.finish(userId, token ?? Buffer.alloc(0), newestFirst(some), lowestActivityId)).toBe(true);
 }
 
 describe.each([
-  ['in Redis', () => inRedis],
-  ['in memory', () => inMemory],
-])('a store of lists %s', (_where, lists) => {
+  ['in Redis', () => inRedis, () => lists.store],
+  ['in memory', () => inMemory, () => memory],
+])('a store of lists %s', (_where, lists, store) => {
+  test('lists of one user are apart, whatever is done to those of another kind', async () => {
+    const kinds = listKinds.map((kind, i) => ({ list: new TestedLists(store(), kind), id: ids[i] ?? '' }));
+    for (const { list, id } of kinds) {
+      await ready(list, 'many-sided', [id]);
+    }
+    for (const { list, id } of kinds) {
+      expect(await list.read('many-sided')).toMatchObject({ ids: [id] });
+      expect(await list.remove({ 'many-sided': [id] })).toBe(1);
+      expect(await list.insert({ 'many-sided': ids.slice(5, 7) })).toBe(2);
+    }
+    for (const { list } of kinds) {
+      expect(await list.read('many-sided')).toMatchObject({ ids: newestFirst(ids.slice(5, 7)) });
+    }
+  });
+
   test('whatever order ids arrive in, repeated and in parts, the list is the same', async () => {
     let users = 0;
     const parts = fc.array(fc.uniqueArray(anyId, { maxLength: 6 }), { maxLength: 6 });
@@ -255,7 +270,7 @@ describe.each([
 
 test('in another cache epoch nothing of the old one is read or written', async () => {
   await ready(inRedis, 'epochal', ids.slice(0, 3));
-  const oldKey = cache.keys.inbox('epochal');
+  const oldKey = cache.keys.list('inbox', 'epochal');
   const before = await redis.lrangeBuffer(oldKey, 0, -1);
   const buckets = await redis.keys(`${namespace}:*:epoch`);
   const uses = [

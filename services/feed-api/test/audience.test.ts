@@ -1,4 +1,5 @@
 import { FeedKeys } from '@tideline/shared/feed-keys';
+import type { ListKind } from '@tideline/shared/feed-lists';
 import { randomNumbers } from '@tideline/testing/history';
 import type { HttpClient } from '@tideline/testing/http-client';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
@@ -168,10 +169,10 @@ test('every clause holds on every route, for late deliveries, over the threshold
 });
 
 /** Ids of a list in Redis. */
-async function listOf(kind: 'inbox' | 'outbox', userId: string): Promise<string[]> {
+async function listOf(kind: ListKind, userId: string): Promise<string[]> {
   const { rows } = await platform.database.query<{ epoch: string }>('select epoch::text from cache_epoch');
   const keys = new FeedKeys(platform.namespace, rows[0]?.epoch ?? '');
-  const entries = await platform.redis.lrangeBuffer(keys[kind](userId), 0, -1);
+  const entries = await platform.redis.lrangeBuffer(keys.list(kind, userId), 0, -1);
   return entries.map((entry) => entry.toString('hex'));
 }
 

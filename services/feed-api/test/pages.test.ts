@@ -72,7 +72,7 @@ async function keysOf(): Promise<FeedKeys> {
 }
 
 async function inboxLength(reader: string): Promise<number> {
-  return platform.redis.llen((await keysOf()).inbox(reader));
+  return platform.redis.llen((await keysOf()).list('inbox', reader));
 }
 
 /** SQL statements of all hybrid pages of home so far, and the number of those pages. */
@@ -265,7 +265,7 @@ test('an id in a list that no activity has is passed over', async () => {
   const ghost = activityIdToBytes('019a0000-0000-7000-8000-000000000000');
   const keys = await keysOf();
   await platform.redis.linsert(
-    keys.inbox('haunted', bucketOf('haunted')),
+    keys.list('inbox', 'haunted', bucketOf('haunted')),
     'AFTER',
     activityIdToBytes(ids[0] ?? ''),
     ghost,

@@ -170,7 +170,7 @@ test('neither ends a follow: what comes meanwhile is there when they end, also o
 async function inbox(userId: string): Promise<string[]> {
   const { rows } = await platform.database.query<{ epoch: string }>('select epoch::text from cache_epoch');
   const keys = new FeedKeys(platform.namespace, rows[0]?.epoch ?? '');
-  return (await platform.redis.lrangeBuffer(keys.inbox(userId), 0, -1)).map((entry) => entry.toString('hex'));
+  return (await platform.redis.lrangeBuffer(keys.list('inbox', userId), 0, -1)).map((entry) => entry.toString('hex'));
 }
 
 test('no inbox is written to, and one that is built meanwhile is as if nothing were hidden', async () => {
@@ -186,7 +186,7 @@ test('no inbox is written to, and one that is built meanwhile is as if nothing w
   await platform.settle();
   expect(await inbox('lists')).toEqual(before);
   const { rows } = await platform.database.query<{ epoch: string }>('select epoch::text from cache_epoch');
-  await platform.redis.del(new FeedKeys(platform.namespace, rows[0]?.epoch ?? '').inbox('lists'));
+  await platform.redis.del(new FeedKeys(platform.namespace, rows[0]?.epoch ?? '').list('inbox', 'lists'));
   await feed('lists');
   await platform.settle();
   expect(await inbox('lists')).toEqual(before);

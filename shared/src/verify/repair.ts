@@ -1,5 +1,5 @@
 import type { Cache } from '../cache.js';
-import { dropInboxes, dropOutboxes, dropRegisters, dropTombstones } from '../registers.js';
+import { dropLists, dropRegisters, dropTombstones } from '../registers.js';
 import type { ReaderDifferences } from './verify-readers.js';
 
 /**
@@ -11,9 +11,9 @@ export async function dropWrong(cache: Cache, different: readonly ReaderDifferen
   const readers = different.map(({ reader }) => reader);
   const authors = different.flatMap(({ differences }) => differences.flatMap(({ authorId }) => authorId ?? []));
   await cache.run([
-    ...dropInboxes(cache, readers),
+    ...dropLists(cache, 'inbox', readers),
     ...dropRegisters(cache, readers),
-    ...dropOutboxes(cache, new Set([...readers, ...authors])),
+    ...dropLists(cache, 'outbox', new Set([...readers, ...authors])),
     dropTombstones(cache),
   ]);
 }

@@ -63,9 +63,11 @@ export async function readStoredFeeds(
     wholeCall(keys, 0, keys.tombstones()),
     ...readers.flatMap((reader) => {
       const bucket = bucketOf(reader);
-      return [keys.inbox(reader, bucket), keys.outbox(reader, bucket), keys.register(reader, bucket)].map((key) =>
-        wholeCall(keys, bucket, key),
-      );
+      return [
+        keys.list('inbox', reader, bucket),
+        keys.list('outbox', reader, bucket),
+        keys.register(reader, bucket),
+      ].map((key) => wholeCall(keys, bucket, key));
     }),
   ]);
   const feeds = readers.map((reader, i) => {
@@ -93,7 +95,7 @@ async function withMergedOutboxes(
   const authors = [...new Set(feeds.flatMap(mergedInto))];
   const answers = await runAll(
     cache,
-    authors.map((author) => wholeCall(keys, bucketOf(author), keys.outbox(author))),
+    authors.map((author) => wholeCall(keys, bucketOf(author), keys.list('outbox', author))),
   );
   const outboxes = new Map(authors.map((author, i) => [author, decodeStoredList(answers[i] ?? [])]));
   return feeds.map((feed) => ({

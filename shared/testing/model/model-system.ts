@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FeedKeys } from '@tideline/shared/feed-keys';
+import type { ListKind } from '@tideline/shared/feed-lists';
 import type { FaultServers } from '../fault-servers.js';
 import { HttpClient, type RequestOptions } from '../http-client.js';
 import { type Platform, startPlatform } from '../platform.js';
@@ -54,9 +55,11 @@ export class ModelSystem {
   }
 
   /** Takes a key of a user away, as its expiry would. */
-  async expire(user: string, what: 'inbox' | 'outbox' | 'register'): Promise<void> {
+  async expire(user: string, what: ListKind | 'register'): Promise<void> {
     const keys = await this.#keys();
-    await this.#whileRedisIsThere(() => this.platform.redis.unlink(keys[what](user)));
+    await this.#whileRedisIsThere(() =>
+      this.platform.redis.unlink(what === 'register' ? keys.register(user) : keys.list(what, user)),
+    );
   }
 
   async expireTombstones(): Promise<void> {

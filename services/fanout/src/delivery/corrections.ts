@@ -1,6 +1,6 @@
 import { activityIdToBytes } from '@tideline/shared/activity-id';
 import { type FollowState, relationReaders } from '@tideline/shared/projections';
-import { appendTombstones, dropInboxes, dropRegisters, tombstoneName } from '@tideline/shared/registers';
+import { appendTombstones, dropLists, dropRegisters, tombstoneName } from '@tideline/shared/registers';
 import { ListUpdates, oldestFirst } from '../inbox/list-updates.js';
 import { markPurged, newestAnyIds, newestVisibleIds, readAudiences } from '../storage/activity-reader.js';
 import { followerPages } from '../storage/follower-store.js';
@@ -21,7 +21,7 @@ export async function applyFollowChanges(delivery: Delivery, states: readonly Fo
   const { cache } = delivery;
   const readers = new Set(states.map(({ followerId }) => followerId));
   if (states.length > followMergesMax) {
-    await cache.run(dropInboxes(cache, readers));
+    await cache.run(dropLists(cache, 'inbox', readers));
   } else {
     for (const state of states) {
       await (state.active ? mergeAuthor(delivery, state) : removeAuthor(delivery, state));

@@ -1,5 +1,6 @@
 import { activityIdFromBytes, activityIdsFromBytes, activityIdToBytes } from '@tideline/shared/activity-id';
 import { bucketOf, FeedKeys } from '@tideline/shared/feed-keys';
+import { listKinds } from '@tideline/shared/feed-lists';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { byBucket, ListUpdates, oldestFirst, packIds } from './list-updates.js';
@@ -15,14 +16,18 @@ test('each list comes once, with all its ids, in its user’s bucket', () => {
       updates.add('inbox', user, id(n));
     }
     updates.add('outbox', 'user-0', id(n));
+    updates.add('notifications', 'user-0', id(n));
   }
-  expect(updates.size).toBe(153);
+  expect(updates.size).toBe(156);
   const found = [...byBucket(updates, keys)].flatMap(([bucket, lists]) => lists.map((list) => ({ bucket, ...list })));
-  expect(found).toHaveLength(51);
+  expect(found).toHaveLength(52);
   for (const user of users) {
-    expect(found).toContainEqual({ bucket: bucketOf(user), key: keys.inbox(user), ids: [id(1), id(2), id(3)] });
+    expect(found).toContainEqual({ bucket: bucketOf(user), key: keys.list('inbox', user), ids: [id(1), id(2), id(3)] });
   }
-  expect(found).toContainEqual({ bucket: bucketOf('user-0'), key: keys.outbox('user-0'), ids: [id(1), id(2), id(3)] });
+  for (const kind of listKinds) {
+    const key = keys.list(kind, 'user-0');
+    expect(found).toContainEqual({ bucket: bucketOf('user-0'), key, ids: [id(1), id(2), id(3)] });
+  }
 });
 
 test('packed ids can be told apart again, however many a list has', () => {

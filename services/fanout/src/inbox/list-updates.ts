@@ -1,7 +1,7 @@
 import { activityIdBytes, activityIdToBytes } from '@tideline/shared/activity-id';
 import type { FeedKeys } from '@tideline/shared/feed-keys';
 import { bucketOf } from '@tideline/shared/feed-keys';
-import type { ListKind, ListName, UpdatedLists } from '@tideline/shared/feed-lists';
+import { type ListKind, type ListName, listKinds, type UpdatedLists } from '@tideline/shared/feed-lists';
 
 /** One list and the ids that go into it, or out of it. */
 export interface ListUpdate {
@@ -16,12 +16,15 @@ export interface ListUpdate {
 export class ListUpdates implements UpdatedLists {
   /** How many ids in all lists. */
   size = 0;
-  readonly #inboxes = new Map<string, Buffer[]>();
-  readonly #outboxes = new Map<string, Buffer[]>();
+  readonly #lists: Record<ListKind, Map<string, Buffer[]>> = {
+    inbox: new Map(),
+    outbox: new Map(),
+    notifications: new Map(),
+  };
 
   /** Ids of one list must be added oldest first, and each once. */
   add(kind: ListKind, userId: string, id: Buffer): void {
-    const lists = kind === 'inbox' ? this.#inboxes : this.#outboxes;
+    const lists = this.#lists[kind];
     const ids = lists.get(userId);
     if (ids === undefined) {
       lists.set(userId, [id]);
@@ -32,11 +35,10 @@ export class ListUpdates implements UpdatedLists {
   }
 
   *lists(): Generator<ListName & { ids: readonly Buffer[] }> {
-    for (const [userId, ids] of this.#inboxes) {
-      yield { kind: 'inbox', userId, ids };
-    }
-    for (const [userId, ids] of this.#outboxes) {
-      yield { kind: 'outbox', userId, ids };
+    for (const kind of listKinds) {
+      for (const [userId, ids] of this.#lists[kind]) {
+        yield { kind, userId, ids };
+      }
     }
   }
 }
@@ -46,8 +48,7 @@ export function byBucket(updates: UpdatedLists, keys: FeedKeys): Map<number, Lis
   const buckets = new Map<number, ListUpdate[]>();
   for (const { kind, userId, ids } of updates.lists()) {
     const bucket = bucketOf(userId);
-    const key = kind === 'inbox' ? keys.inbox(userId, bucket) : keys.outbox(userId, bucket);
-    push(buckets, bucket, { key, ids });
+    push(buckets, bucket, { key: keys.list(kind, userId, bucket), ids });
   }
   return buckets;
 }

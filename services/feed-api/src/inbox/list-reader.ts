@@ -83,5 +83,5 @@ export function decodeListSlice(answer: unknown, count: number): ListSlice {
 }
 
 function keyOf({ keys }: Cache, { kind, userId }: ListName): string {
-  return kind === 'inbox' ? keys.inbox(userId) : keys.outbox(userId);
+  return keys.list(kind, userId);
 }
