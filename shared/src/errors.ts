@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'conflict'
   | 'idempotency_mismatch'
   | 'over_quota'
+  | 'too_many_streams'
   | 'not_implemented'
   | 'overloaded'
   | 'unavailable'

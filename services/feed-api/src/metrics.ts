@@ -1,5 +1,6 @@
 import { durationBuckets } from '@tideline/shared/metrics';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { type LiveEventName, type LiveFeed, liveEventNames, liveFeeds } from './live/live-client.js';
 
 /** hit: from Redis alone. floor: began in Redis and went on in SQL. miss: not there yet. off: no Redis. */
 export type CacheOutcome = (typeof cacheOutcomes)[number];
@@ -21,6 +22,11 @@ export interface FeedApiMetrics {
   registerLoaded(): void;
   tombstonesLoaded(): void;
   listRebuilt(kind: string, outcome: 'ready' | 'refused' | 'failed', seconds: number): void;
+  streamOpened(feed: LiveFeed): void;
+  streamClosed(feed: LiveFeed): void;
+  streamEvent(feed: LiveFeed, event: LiveEventName): void;
+  /** Its reader did not keep up. */
+  streamDropped(feed: LiveFeed): void;
 }
 
 export function feedApiMetrics(registry: Registry): FeedApiMetrics {
@@ -63,6 +69,24 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
     buckets: durationBuckets,
     registers,
   });
+  const streams = new Gauge({
+    name: 'tideline_streams_open',
+    help: 'Streams of events that are open, by feed',
+    labelNames: ['feed'],
+    registers,
+  });
+  const streamEvents = new Counter({
+    name: 'tideline_stream_events_total',
+    help: 'Events sent to streams; resync: what happened is not known, and the reader reads anew',
+    labelNames: ['feed', 'event'],
+    registers,
+  });
+  const streamsDropped = new Counter({
+    name: 'tideline_streams_dropped_total',
+    help: 'Streams that were cut off because their reader did not keep up',
+    labelNames: ['feed'],
+    registers,
+  });
   // Prometheus counts from the first value that it sees: were that the first event, the event would not be seen.
   for (const outcome of cacheOutcomes) {
     cacheReads.inc({ outcome }, 0);
@@ -73,6 +97,13 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
   for (const source of bodySources) {
     bodies.inc({ source }, 0);
   }
+  for (const feed of liveFeeds) {
+    streams.set({ feed }, 0);
+    streamsDropped.inc({ feed }, 0);
+    for (const event of liveEventNames) {
+      streamEvents.inc({ feed, event }, 0);
+    }
+  }
   return {
     feedRead: (feed, strategy, sqlStatements) => statements.observe({ feed, strategy }, sqlStatements),
     cacheRead: (outcome) => cacheReads.inc({ outcome }),
@@ -81,5 +112,9 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
     registerLoaded: () => loads.inc({ kind: 'register' }),
     tombstonesLoaded: () => loads.inc({ kind: 'tombstones' }),
     listRebuilt: (kind, outcome, seconds) => rebuilds.observe({ kind, outcome }, seconds),
+    streamOpened: (feed) => streams.inc({ feed }),
+    streamClosed: (feed) => streams.dec({ feed }),
+    streamEvent: (feed, event) => streamEvents.inc({ feed, event }),
+    streamDropped: (feed) => streamsDropped.inc({ feed }),
   };
 }

@@ -66,6 +66,8 @@ export interface OperationDefinition<
   /** Where the route takes an array as well as one. */
   batch?: BodyDefinition<Batch>;
   stream?: StreamDefinition;
+  /** Of a route that answers a stream of events (`addEventStream`): the data of each, as JSON, by its name. */
+  events?: Record<string, z.ZodType>;
   /** By status. */
   replies: Record<number, ReplyDefinition>;
   /** Errors besides those that every route of its kind may answer. */
@@ -100,6 +102,21 @@ export interface Reply {
 export type Handler<Params = unknown, Query = unknown, Body = unknown> = (
   call: Call<Params, Query, Body>,
 ) => Promise<Reply>;
+
+/** A request for a stream of events: its handler writes the answer, and what it throws before that is answered. */
+export interface EventStreamCall<Query = unknown> {
+  principal: Principal;
+  query: Query;
+  request: Request;
+  response: Response;
+}
+
+export type EventStreamDefinition<Query extends z.ZodObject> = Pick<
+  OperationDefinition<z.ZodObject, Query>,
+  'path' | 'tag' | 'summary' | 'description' | 'headers' | 'errors'
+> & { query: Query; events: Record<string, z.ZodType> };
+
+export const eventStreamType = 'text/event-stream';
 
 const nothing = z.strictObject({});
 
@@ -136,6 +153,23 @@ export class Api {
     const parsers = body === undefined ? [] : jsonBody(body.sizeMaxBytes, batch?.sizeMaxBytes);
     const streaming = stream === undefined ? [] : [streamed(stream)];
     this.router[method](expressPath(path), ...checks, ...streaming, ...parsers, answer);
+  }
+
+  /** A route whose answer goes on for as long as the client likes: server-sent events. HEAD gets the head alone. */
+  addEventStream<Query extends z.ZodObject>(
+    definition: EventStreamDefinition<Query>,
+    handler: (call: EventStreamCall<z.output<Query>>) => Promise<void>,
+  ): void {
+    const { path, query } = definition;
+    this.#operations.push({ ...definition, method: 'get', scope: 'read', replies: {} });
+    this.router.get(expressPath(path), mayCall('read', false), async (request, response) => {
+      const wanted = validate(query, queryOf(request.url), 'query');
+      if (request.method === 'HEAD') {
+        response.type(eventStreamType).end();
+        return;
+      }
+      await handler({ principal: principalOf(request), query: wanted, request, response });
+    });
   }
 
   /** A route of the contract that is not built yet: 501, and its document says so. */

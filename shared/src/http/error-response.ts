@@ -17,6 +17,7 @@ const statuses: Record<ErrorCode, number> = {
   unsupported_media_type: 415,
   idempotency_mismatch: 422,
   over_quota: 429,
+  too_many_streams: 429,
   headers_too_large: 431,
   not_implemented: 501,
   overloaded: 503,

@@ -7,7 +7,7 @@ import {
 import { z } from 'zod';
 import { userIdSchema } from '../activity.js';
 import type { ErrorCode } from '../errors.js';
-import type { OperationDefinition, ReplyDefinition } from './api.js';
+import { eventStreamType, type OperationDefinition, type ReplyDefinition } from './api.js';
 import { statusOf } from './error-response.js';
 
 /** The OpenAPI document of a service, from the definitions that its requests are validated with. */
@@ -115,7 +115,7 @@ function requestBody({ body, batch, stream }: OperationDefinition) {
   return { body: { required: true, content: { 'application/json': { schema }, ...lines } } };
 }
 
-function replies({ replies: defined, stream, etag }: OperationDefinition): RouteConfig['responses'] {
+function replies({ replies: defined, stream, events, etag }: OperationDefinition): RouteConfig['responses'] {
   const responses: RouteConfig['responses'] = Object.fromEntries(
     Object.entries(defined).map(([status, reply]) => [status, response(reply)]),
   );
@@ -123,10 +123,22 @@ function replies({ replies: defined, stream, etag }: OperationDefinition): Route
     const { status, description } = stream.reply;
     responses[status] = { description, content: { [stream.contentType]: { schema: { type: 'string' } } } };
   }
+  if (events !== undefined) {
+    responses[200] = eventStream(events);
+  }
   if (etag === true) {
     responses[304] = { description: 'The answer is what If-None-Match names: nothing changed.' };
   }
   return responses;
+}
+
+/** OpenAPI 3.1 has no word for a stream of events; the habit is a schema of one event, with its data parsed. */
+function eventStream(events: Record<string, z.ZodType>): RouteConfig['responses'][string] {
+  const [first, ...others] = Object.entries(events).map(([name, data]) =>
+    z.strictObject({ event: z.literal(name), id: z.string(), data }),
+  );
+  const schema = first === undefined ? z.never() : z.union([first, ...others]);
+  return { description: 'Events, one after the other; `data` is JSON', content: { [eventStreamType]: { schema } } };
 }
 
 function response({

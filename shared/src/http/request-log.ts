@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { keyPrefix } from '../api-key.js';
 import type { Logger } from '../logger.js';
 import type { HttpMetrics } from '../metrics.js';
@@ -14,6 +14,13 @@ export function requestIdOf(request: Request): string {
   return requestIds.get(request) ?? '';
 }
 
+const countings = new WeakMap<Response, () => void>();
+
+/** For an answer that goes on for as long as the client likes: what is measured of the request ends where that begins. */
+export function countAtOnce(response: Response): void {
+  countings.get(response)?.();
+}
+
 /** Counts every request, and logs one line of it: who, what and how it ended; no secrets, no bodies, no queries. */
 export function observe(metrics: HttpMetrics, logger: Logger): RequestHandler {
   return (request, response, next) => {
@@ -22,13 +29,18 @@ export function observe(metrics: HttpMetrics, logger: Logger): RequestHandler {
     const requestId = isRequestId(given) ? given : randomUUID();
     requestIds.set(request, requestId);
     response.set('X-Request-Id', requestId);
-    response.on('close', () => {
+    const count = () => {
+      countings.delete(response);
       const seconds = (performance.now() - startedAt) / 1000;
+      metrics.requestServed(routeOf(request), request.method, response.statusCode, seconds);
+    };
+    countings.set(response, count);
+    response.on('close', () => {
+      countings.get(response)?.();
       const route = routeOf(request);
       const { method } = request;
       const { statusCode: status } = response;
-      metrics.requestServed(route, method, status, seconds);
-      const ms = Math.round(seconds * 10_000) / 10;
+      const ms = Math.round((performance.now() - startedAt) * 10) / 10;
       const principal = callerOf(request);
       logger.info({ requestId, principal, method, route, status, code: errorCodeOf(response), ms }, 'request');
     });
