@@ -11,6 +11,14 @@ export interface Guards {
   /** undefined: tokens are not taken. */
   tokens: TokenCheck | undefined;
   quotas: Quotas;
+  tickets?: TicketCheck | undefined;
+}
+
+/** Another credential, where clients cannot send headers. */
+export interface TicketCheck {
+  /** The ticket of a request; undefined where it has none, and on routes that take none. */
+  ticketOf(request: Request): string | undefined;
+  principalOf(ticket: string): Principal | undefined;
 }
 
 interface Identity {
@@ -24,13 +32,17 @@ const identities = new WeakMap<Request, Identity>();
  * Puts a principal on every request that passes. The others get 401, whatever they ask for, and 429 once their address
  * or the caller made too many.
  */
-export function authenticate({ keys, tokens, quotas }: Guards): RequestHandler {
+export function authenticate({ keys, tokens, quotas, tickets }: Guards): RequestHandler {
   async function identify(request: Request): Promise<Identity | undefined> {
     const key = request.headers['x-app-key'];
     const { authorization } = request.headers;
-    if (key !== undefined && authorization !== undefined) {
+    const ticket = tickets?.ticketOf(request);
+    if ([key, authorization, ticket].filter((given) => given !== undefined).length > 1) {
       await quotas.countStranger(addressOf(request));
-      throw invalidRequest('X-App-Key and Authorization are given: one of them says who is calling.');
+      throw invalidRequest('Several credentials are given: one of them says who is calling.');
+    }
+    if (ticket !== undefined) {
+      return identity(tickets?.principalOf(ticket), ticket);
     }
     const beforeLookUp = () => {
       if (quotas.isExhausted(addressOf(request))) {
@@ -42,8 +54,7 @@ export function authenticate({ keys, tokens, quotas }: Guards): RequestHandler {
     if (typeof credential !== 'string' || credential === '') {
       return undefined;
     }
-    const principal = await (token === undefined ? keys : tokens)?.(credential, beforeLookUp);
-    return principal && { principal, credential };
+    return identity(await (token === undefined ? keys : tokens)?.(credential, beforeLookUp), credential);
   }
 
   return async (request, _response, next) => {
@@ -56,6 +67,10 @@ export function authenticate({ keys, tokens, quotas }: Guards): RequestHandler {
     await quotas.countCaller(identity.principal);
     next();
   };
+}
+
+function identity(principal: Principal | undefined, credential: string): Identity | undefined {
+  return principal && { principal, credential };
 }
 
 function unauthenticated(withTokens: boolean): TidelineError {

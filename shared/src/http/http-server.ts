@@ -7,7 +7,7 @@ import { invalidRequest } from '../errors.js';
 import { type Listening, listen } from '../listen.js';
 import type { Logger } from '../logger.js';
 import type { HttpMetrics } from '../metrics.js';
-import { addressOf, authenticate, type Guards } from './authenticate.js';
+import { addressOf, authenticate, type Guards, type TicketCheck } from './authenticate.js';
 import { answerClientErrors } from './client-errors.js';
 import { crossOrigin } from './cross-origin.js';
 import { errorResponse } from './error-response.js';
@@ -33,6 +33,7 @@ export interface HttpServerOptions {
   /** Open to anybody, without a key. */
   publicRoutes?: Router;
   routes: Router;
+  tickets?: TicketCheck;
   metrics: HttpMetrics;
   logger: Logger;
 }
@@ -52,6 +53,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Liste
     keys: keyStore(database, config.demo),
     tokens: door.tokens === undefined ? undefined : tokenCheck(door.tokens),
     quotas: new Quotas({ redisUrl, namespace, limits: door.quotas }),
+    tickets: options.tickets,
   };
   const overload = overloadGuard(door.eventLoopDelayMaxMs);
   const server = createServer(
@@ -93,7 +95,7 @@ function createApp(options: HttpServerOptions, guards: Guards, overload: Overloa
   app.use(overload.refuse);
   app.use(requireHost);
   app.use(crossOrigin(corsOrigins));
-  app.use(openTo(publicRoutes, guards.quotas));
+  app.use(openTo(publicRoutes, guards));
   app.use(authenticate(guards));
   app.use(answerOptions(routers));
   app.use(routes);
@@ -122,12 +124,13 @@ const requireHost: RequestHandler = (request, _response, next) => {
 const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** What anybody may read, as often as the quota of their address allows. */
-function openTo(publicRoutes: Router, quotas: Quotas): RequestHandler {
+function openTo(publicRoutes: Router, { quotas, tickets }: Guards): RequestHandler {
   return (request, response, next) => {
     const address = addressOf(request);
     if (quotas.isExhausted(address)) {
       const { authorization, 'x-app-key': key } = request.headers;
-      next(authorization === undefined && key === undefined ? overQuota() : undefined);
+      const isStranger = authorization === undefined && key === undefined && tickets?.ticketOf(request) === undefined;
+      next(isStranger ? overQuota() : undefined);
       return;
     }
     if (!readingMethods.has(request.method)) {

@@ -57,13 +57,20 @@ export function openApiDocuments(
     registry.registerComponent('securitySchemes', 'appKey', { type: 'apiKey', in: 'header', name: 'X-App-Key' }),
     registry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }),
   ];
+  if (operations.some(({ events }) => events !== undefined)) {
+    registry.registerComponent('securitySchemes', ticketScheme.name, { type: 'apiKey', in: 'query', name: 'ticket' });
+  }
   for (const operation of operations) {
-    registry.registerPath(pathOf(operation));
+    const opensStream = operation.events !== undefined;
+    registry.registerPath({
+      ...pathOf(operation),
+      ...(opensStream ? { security: alternatives([...security, ticketScheme]) } : {}),
+    });
   }
   const document = {
     info: { version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }, ...description },
     servers: [{ url: '/' }],
-    security: security.map(({ name }) => ({ [name]: [] })),
+    security: alternatives(security),
   };
   const { license: _withIdentifier, ...info } = document.info;
   return {
@@ -74,6 +81,13 @@ export function openApiDocuments(
       info: { ...info, license: { name: 'Apache-2.0' } },
     }),
   };
+}
+
+const ticketScheme = { name: 'ticket' };
+
+/** Any one of them is enough. */
+function alternatives(schemes: readonly { name: string }[]): Record<string, string[]>[] {
+  return schemes.map(({ name }) => ({ [name]: [] }));
 }
 
 function pathOf(operation: OperationDefinition): RouteConfig {

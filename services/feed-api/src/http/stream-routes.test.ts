@@ -1,19 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { unavailable } from '@tideline/shared/errors';
 import { Api } from '@tideline/shared/http/api';
 import { authenticate } from '@tideline/shared/http/authenticate';
 import { errorResponse } from '@tideline/shared/http/error-response';
+import { openApiDocuments } from '@tideline/shared/http/openapi';
 import type { Quotas } from '@tideline/shared/http/quotas';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry } from '@tideline/shared/metrics';
+import { describedRoutes } from '@tideline/testing/documents';
 import { waitUntil } from '@tideline/testing/wait-until';
 import express from 'express';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { LiveClient, LiveFeed, LiveHub } from '../live/live-client.js';
 import { feedApiMetrics } from '../metrics.js';
 import { OpenStreams } from './open-streams.js';
-import { addStreamRoutes } from './stream-routes.js';
+import { addStreamRoutes, ticketCheck } from './stream-routes.js';
+import { StreamTickets } from './stream-tickets.js';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -57,13 +61,15 @@ async function serve(streamsMax = 100) {
   const registry = createRegistry('test');
   const streams = new OpenStreams(streamsMax, feedApiMetrics(registry));
   const api = new Api();
-  addStreamRoutes(api, { hub, streams });
+  const tickets = new StreamTickets(randomBytes(32));
+  addStreamRoutes(api, { hub, streams, tickets });
   const app = express();
   app.set('query parser', false);
   app.use(
     authenticate({
       keys: async (key) => ({ kind: 'user', name: key, userId: key }),
       tokens: undefined,
+      tickets: ticketCheck(tickets),
       quotas: {
         countCaller: async () => undefined,
         countStranger: async () => undefined,
@@ -82,7 +88,7 @@ async function serve(streamsMax = 100) {
   const { port } = server.address() as AddressInfo;
   const metric = async (name: string, labels: string) =>
     new RegExp(`^${name}\\{${labels},service="test"\\} (\\d+)$`, 'm').exec(await registry.metrics())?.[1];
-  return { hub, streams, port, metric };
+  return { hub, streams, tickets, port, metric };
 }
 
 interface Reading {
@@ -95,7 +101,7 @@ interface Reading {
 function open(port: number, path: string, headers: Record<string, string> = {}): Promise<Reading> {
   return new Promise((resolve, reject) => {
     const request = get(
-      { port, path, agent: false, headers: { 'x-app-key': 'anna', ...headers } },
+      { port, path, agent: false, headers: { 'x-app-key': 'anna', ...headers } as Record<string, string> },
       (response: IncomingMessage) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
@@ -274,4 +280,47 @@ test('HEAD gets the head alone', async () => {
   });
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
   expect(hub.opened).toEqual([]);
+});
+
+test('a ticket opens streams of its user without a key, and nothing else', async () => {
+  const { hub, tickets, port } = await serve();
+  const made = await fetch(`http://127.0.0.1:${port}/v1/stream-tickets`, {
+    method: 'POST',
+    headers: { 'x-app-key': 'anna' },
+  });
+  expect([made.status, made.headers.get('cache-control')]).toEqual([201, 'no-store']);
+  const { ticket, expiresAt } = (await made.json()) as { ticket: string; expiresAt: number };
+  expect(tickets.userOf(ticket, expiresAt - 1)).toBe('anna');
+
+  const statusOf = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const closed = new AbortController();
+    closing.push(() => closed.abort());
+    return (await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, signal: closed.signal })).status;
+  };
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`)).toBe(200);
+  expect(await statusOf(`/feed/stream?ticket=${ticket}&lastEventId=1`)).toBe(200);
+  expect(hub.opened.map(({ reader }) => reader)).toEqual(['anna', 'anna']);
+
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${tickets.mint('anna', 0).ticket}`)).toBe(401);
+  expect(await statusOf('/v1/feeds/home/stream?ticket=')).toBe(401);
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`, { 'x-app-key': 'anna' })).toBe(400);
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}&ticket=${ticket}`)).toBe(400);
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`, { 'x-act-as': 'boris' })).toBe(403);
+  expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`, {}, 'HEAD')).toBe(401);
+  expect(await statusOf(`/v1/stream-tickets?ticket=${ticket}`, {}, 'POST')).toBe(401);
+  expect(hub.opened).toHaveLength(2);
+});
+
+test('the document describes streams by their events, and that tickets open them', async () => {
+  const api = new Api();
+  addStreamRoutes(api, {} as Parameters<typeof addStreamRoutes>[1]);
+  const { routes, faults } = await describedRoutes(api);
+  expect(faults).toEqual([]);
+  expect(routes).toEqual(['get /feed/stream', 'get /v1/feeds/home/stream', 'post /v1/stream-tickets']);
+  const { paths } = openApiDocuments(api.operations, { title: '', description: '' })['openapi.json'] as {
+    paths: Record<string, { get: { security: object[]; responses: Record<string, { content: object }> } }>;
+  };
+  const { security, responses } = paths['/feed/stream']?.get ?? {};
+  expect(security).toContainEqual({ ticket: [] });
+  expect(Object.keys(responses?.['200']?.content ?? {})).toEqual(['text/event-stream']);
 });

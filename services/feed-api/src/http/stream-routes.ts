@@ -1,16 +1,23 @@
 import type { Api } from '@tideline/shared/http/api';
-import { callingUser } from '@tideline/shared/http/authenticate';
+import { callingUser, type TicketCheck } from '@tideline/shared/http/authenticate';
 import { validate } from '@tideline/shared/http/validate';
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { LiveFeed, LiveHub } from '../live/live-client.js';
 import { itemSchema } from './items.js';
-import type { OpenStreams } from './open-streams.js';
+import { type OpenStreams, streamsOfUserMax } from './open-streams.js';
+import type { StreamTickets } from './stream-tickets.js';
 
 export interface StreamTools {
   hub: LiveHub;
   streams: OpenStreams;
+  tickets: StreamTickets;
 }
+
+const paths = {
+  home: '/v1/feeds/home/stream',
+  compatibleHome: '/feed/stream',
+};
 
 const positionSchema = z
   .string()
@@ -21,6 +28,10 @@ const streamQuery = z.strictObject({
   lastEventId: positionSchema.meta({
     description: 'As `Last-Event-ID`, which goes before, for who cannot send headers',
   }),
+  ticket: z
+    .string()
+    .optional()
+    .meta({ description: 'From `POST /v1/stream-tickets`, instead of a key, for who cannot send headers' }),
 });
 
 const streamHeaders = z.object({
@@ -35,12 +46,14 @@ const homeEvents = {
 
 const streamNote =
   'Every delivery comes once, and goes on coming once to whoever opens again with `Last-Event-ID`; where that cannot be ' +
-  'known any more, `resync` says to read the feed anew. A comment comes every 15 s. An `EventSource` does all of this. A ' +
-  'stream ends after an hour, and when its reader does not keep up.';
+  'known any more, `resync` says to read the feed anew. A comment comes every 15 s. An `EventSource` does all of this, but ' +
+  'gives up where it is answered with an error. A stream ends after an hour, and when its reader does not keep up; a ' +
+  `user has at most ${streamsOfUserMax} in one process.`;
 
 export function addStreamRoutes(api: Api, tools: StreamTools): void {
-  addStream('/v1/feeds/home/stream', 'Feeds', 'home', "The caller's home feed as it happens");
-  addStream('/feed/stream', 'Compatibility', 'home', "The caller's home feed as it happens");
+  addStream(paths.home, 'Feeds', 'home', "The caller's home feed as it happens");
+  addStream(paths.compatibleHome, 'Compatibility', 'home', "The caller's home feed as it happens");
+  addTickets(api, tools.tickets);
 
   function addStream(path: string, tag: string, feed: LiveFeed, summary: string): void {
     api.addEventStream(
@@ -67,4 +80,46 @@ export function addStreamRoutes(api: Api, tools: StreamTools): void {
 /** The header is newer than the query: an EventSource that comes back has the same URL as at first. */
 function lastEventIdOf({ headers: { 'last-event-id': given } }: Request): string | undefined {
   return given === undefined || given === '' ? undefined : validate(positionSchema, given, 'Last-Event-ID');
+}
+
+function addTickets(api: Api, tickets: StreamTickets): void {
+  api.add(
+    {
+      method: 'post',
+      path: '/v1/stream-tickets',
+      tag: 'Feeds',
+      summary: 'A ticket that opens streams',
+      description: 'For an `EventSource`, which cannot send headers: `?ticket=` opens streams of the caller for 60 s.',
+      scope: 'read',
+      replies: {
+        201: {
+          description: 'The ticket',
+          schema: z
+            .strictObject({ ticket: z.string(), expiresAt: z.int().meta({ description: 'Unix milliseconds' }) })
+            .meta({ id: 'StreamTicket' }),
+        },
+      },
+    },
+    async ({ principal, request }) => ({
+      status: 201,
+      headers: { 'Cache-Control': 'no-store' },
+      body: tickets.mint(callingUser(request, principal)),
+    }),
+  );
+}
+
+/** Tickets open streams and nothing else: elsewhere nobody looks at them. */
+export function ticketCheck(tickets: StreamTickets): TicketCheck {
+  const taking = new Set(Object.values(paths));
+  return {
+    ticketOf({ method, path, url }) {
+      const query = url.slice(url.indexOf('?') + 1);
+      const ticket = method === 'GET' && taking.has(path) ? new URLSearchParams(query).get('ticket') : null;
+      return ticket === null || ticket === '' ? undefined : ticket;
+    },
+    principalOf(ticket) {
+      const userId = tickets.userOf(ticket);
+      return userId === undefined ? undefined : { kind: 'user', name: userId, userId };
+    },
+  };
 }
