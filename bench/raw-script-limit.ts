@@ -1,9 +1,10 @@
 import { activityIdMinter, activityIdToBytes } from '@tideline/shared/activity-id';
 import type { Cache } from '@tideline/shared/cache';
+import { recordLive } from '@tideline/shared/live-records';
 import { loadScript } from '@tideline/shared/redis-script';
 
 const fanoutSource = new URL('../services/fanout/src/', import.meta.url).href;
-const insertIds = loadScript('insert-ids', fanoutSource);
+const insertIds = loadScript('insert-ids', fanoutSource, recordLive);
 const setFence = loadScript('set-fence', fanoutSource);
 
 /** No partition of the topic, so nobody else has a fence for it. */
@@ -33,8 +34,17 @@ export async function rawScriptLimit(cache: Cache, readers: readonly string[]): 
       const answers = await cache.run(
         parts.map((lists) => ({
           script: insertIds,
-          keys: [...guards, ...lists],
-          args: [keys.epoch, partition, fence, inboxCap, listSlack, '0', oneIdEach(mintId(Date.now()))],
+          keys: [...guards, keys.watched(0), keys.live(0), ...lists],
+          args: [
+            keys.epoch,
+            partition,
+            fence,
+            keys.liveChannel,
+            inboxCap,
+            listSlack,
+            '0',
+            oneIdEach(mintId(Date.now())),
+          ],
         })),
       );
       delivered += answers.reduce<number>((sum, answer) => sum + Number(answer), 0);

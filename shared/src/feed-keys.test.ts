@@ -35,9 +35,13 @@ test('all keys of a user are in one slot of a cluster', () => {
     keys.register(userId),
     keys.fences(bucket),
     keys.bucketEpoch(bucket),
+    keys.live(bucket),
+    keys.watched(bucket),
   ].map((key) => tag.exec(key)?.[0]);
   expect(new Set(tags).size).toBe(1);
-  expect(tag.exec(keys.tombstones())?.[0]).toBe(tag.exec(keys.bucketEpoch(0))?.[0]);
+  for (const key of [keys.tombstones(), keys.livePulled(), keys.livePulledIds()]) {
+    expect(tag.exec(key)?.[0]).toBe(tag.exec(keys.bucketEpoch(0))?.[0]);
+  }
 });
 
 test('namespaces and epochs share no key, besides those that say which epoch it is', () => {
@@ -48,6 +52,10 @@ test('namespaces and epochs share no key, besides those that say which epoch it 
       keys.register('u'),
       keys.fences(0),
       keys.tombstones(),
+      keys.live(0),
+      keys.watched(0),
+      keys.livePulled(),
+      keys.livePulledIds(),
       keys.body('i'),
       keys.user('u'),
     ];

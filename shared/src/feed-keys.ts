@@ -29,6 +29,11 @@ export function bucketEpochKey(namespace: string, bucket: number): string {
   return `${namespace}:${tag(bucket)}:epoch`;
 }
 
+/** Where it is told that a live stream has a new entry: the number of its bucket, or `pulled`. */
+export function liveChannel(namespace: string): string {
+  return `${namespace}:live`;
+}
+
 export class FeedKeys {
   readonly epoch: string;
   readonly #namespace: string;
@@ -63,6 +68,31 @@ export class FeedKeys {
   /** A token that stands for as long as nothing of what a user did or follows changed. */
   pullToken(userId: string, bucket = bucketOf(userId)): string {
     return `${this.#prefix(bucket)}pulled:${userId}`;
+  }
+
+  /** Stream of what happened to the watched users of a bucket (`live-records.ts`). */
+  live(bucket: number): string {
+    return `${this.#prefix(bucket)}live`;
+  }
+
+  /** Sorted set of users whose changes are recorded there, by the second until which they are. */
+  watched(bucket: number): string {
+    return `${this.#prefix(bucket)}watched`;
+  }
+
+  /** Stream of what authors did whom readers merge; one for all, in the first bucket. */
+  livePulled(): string {
+    return `${this.#prefix(0)}live-pulled`;
+  }
+
+  /** Sorted set of what that stream has, so that nothing is in it twice. */
+  livePulledIds(): string {
+    return `${this.#prefix(0)}live-pulled-ids`;
+  }
+
+  /** Under no epoch: who listens goes on listening when it changes. */
+  get liveChannel(): string {
+    return liveChannel(this.#namespace);
   }
 
   /** Recent tombstones of everybody; one list, in the first bucket. */

@@ -33,6 +33,9 @@ export interface PartitionHold {
 /** What happens to a list that is being built when it gets ids: it takes them, or its builder has to start over. */
 export type WhileBuilding = 'accept' | 'start_over';
 
+/** What those who watch a list are told of a removal: each id that went, or only to read the list again. */
+export type RemovalNews = 'each_id' | 'read_again';
+
 /** Some lists, each once, with ids as 16 bytes, oldest first and each once. */
 export interface UpdatedLists {
   /** How many ids in all lists. */
@@ -49,7 +52,7 @@ export interface FeedListWriter {
   /** Puts ids into the lists that are not missing. Returns how many were new to their list. */
   insert(hold: PartitionHold, updates: UpdatedLists, whileBuilding: WhileBuilding): Promise<number>;
   /** Takes ids out; a list that is being built becomes missing. Floors stay. Returns how many entries went. */
-  remove(hold: PartitionHold, updates: UpdatedLists): Promise<number>;
+  remove(hold: PartitionHold, updates: UpdatedLists, news: RemovalNews): Promise<number>;
 }
 
 export interface ListSlice {

@@ -8,9 +8,12 @@ export interface RedisScript {
   readonly sha1: string;
 }
 
-/** Reads `<name>.lua` from the folder `lua/` beside the caller's `src/` or `dist/`. */
-export function loadScript(name: string, callerUrl: string): RedisScript {
-  const source = readFileSync(luaFolder(name, callerUrl), 'utf8');
+/**
+ * Reads `<name>.lua` from the folder `lua/` beside the caller's `src/` or `dist/`. What `included` defines comes before it:
+ * Redis knows no modules.
+ */
+export function loadScript(name: string, callerUrl: string, included?: RedisScript): RedisScript {
+  const source = (included?.source ?? '') + readFileSync(luaFolder(name, callerUrl), 'utf8');
   return { name, source, sha1: createHash('sha1').update(source).digest('hex') };
 }
 

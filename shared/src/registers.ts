@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { activityIdBytes, activityIdFromBytes, activityIdToBytes } from './activity-id.js';
 import type { Cache, ScriptCall } from './cache.js';
-import { bucketOf } from './feed-keys.js';
+import { bucketOf, type FeedKeys } from './feed-keys.js';
 import type { ListKind } from './feed-lists.js';
+import { recordLive } from './live-records.js';
 import { loadScript } from './redis-script.js';
 
 /**
@@ -14,7 +15,7 @@ import { loadScript } from './redis-script.js';
  * that only grows until it expires.
  */
 
-const dropKeys = loadScript('drop-keys', import.meta.url);
+const dropKeys = loadScript('drop-keys', import.meta.url, recordLive);
 const appendTombstonesScript = loadScript('append-tombstones', import.meta.url);
 const getOrSet = loadScript('get-or-set', import.meta.url);
 
@@ -68,7 +69,7 @@ export function dropLists(cache: Cache, kind: ListKind, userIds: Iterable<string
 
 /** The call that drops the recent tombstones of everybody: the next read loads them anew. */
 export function dropTombstones({ keys }: Pick<Cache, 'keys'>): ScriptCall {
-  return { script: dropKeys, keys: [keys.bucketEpoch(0), keys.tombstones()], args: [keys.epoch] };
+  return dropCall(keys, 0, [keys.tombstones()]);
 }
 
 /**
@@ -143,9 +144,13 @@ function dropByUser(
       inBucket.push(key);
     }
   }
-  return Array.from(keys, ([bucket, inBucket]) => ({
+  return Array.from(keys, ([bucket, inBucket]) => dropCall(cache.keys, bucket, inBucket));
+}
+
+function dropCall(keys: FeedKeys, bucket: number, dropped: readonly string[]): ScriptCall {
+  return {
     script: dropKeys,
-    keys: [cache.keys.bucketEpoch(bucket), ...inBucket],
-    args: [cache.keys.epoch],
-  }));
+    keys: [keys.bucketEpoch(bucket), keys.watched(bucket), keys.live(bucket), ...dropped],
+    args: [keys.epoch, keys.liveChannel],
+  };
 }

@@ -1,10 +1,11 @@
 import { InboxWriter } from '@tideline/fanout/inbox/inbox-writer';
 import { ListUpdates } from '@tideline/fanout/inbox/list-updates';
 import { ListReader } from '@tideline/feed-api/inbox/list-reader';
+import { LiveLog } from '@tideline/feed-api/live/live-log';
 import { activityIdToBytes, highestActivityId } from '@tideline/shared/activity-id';
 import { Cache } from '@tideline/shared/cache';
 import type { CacheEpochStore } from '@tideline/shared/cache-epoch-store';
-import type { FeedLists, ListKind, ListSlice, PartitionHold } from '@tideline/shared/feed-lists';
+import type { FeedLists, ListKind, ListSlice, PartitionHold, RemovalNews } from '@tideline/shared/feed-lists';
 import { createLogger } from '@tideline/shared/logger';
 import { Redis } from 'ioredis';
 
@@ -33,8 +34,8 @@ export class TestedLists {
     return this.#store.insert(as, listUpdates(this.#kind, updates), whileBuilding);
   }
 
-  async remove(updates: Record<string, readonly string[]>, as = hold): Promise<number> {
-    return this.#store.remove(as, listUpdates(this.#kind, updates));
+  async remove(updates: Record<string, readonly string[]>, as = hold, news: RemovalNews = 'each_id'): Promise<number> {
+    return this.#store.remove(as, listUpdates(this.#kind, updates), news);
   }
 
   async begin(userId: string, replaceReady: boolean): Promise<Buffer | undefined> {
@@ -57,6 +58,8 @@ export class TestedLists {
  */
 export class RedisFeedLists {
   readonly store: FeedLists;
+  /** What happened to the lists of those who are watched. */
+  readonly live: LiveLog;
   /** As the services use Redis. */
   readonly cache: Cache;
   /** Redis as it is, to look behind the scripts. */
@@ -65,13 +68,14 @@ export class RedisFeedLists {
   private constructor(cache: Cache, redis: Redis, cap: number) {
     this.cache = cache;
     this.redis = redis;
+    this.live = new LiveLog(cache);
     const writer = new InboxWriter({ cache, inboxCap: cap });
     const reader = new ListReader(cache, cap);
     this.store = {
       listLengthMax: writer.listLengthMax,
       announceFence: (as) => writer.announceFence(as),
       insert: (as, updates, whileBuilding) => writer.insert(as, updates, whileBuilding),
-      remove: (as, updates) => writer.remove(as, updates),
+      remove: (as, updates, news) => writer.remove(as, updates, news),
       read: (list, before, count) => reader.read(list, before, count),
       begin: (list, replaceReady) => reader.begin(list, replaceReady),
       finish: (list, token, ids, floor) => reader.finish(list, token, ids, floor),

@@ -1,13 +1,15 @@
--- Delivers ids into lists of one bucket: inboxes, outboxes. Each list comes once, with all its new ids.
+-- Delivers ids into lists of one bucket: inboxes, outboxes. Each list comes once, with all its new ids. What watched users
+-- got is recorded (record-live.lua is included before this).
 --
 -- A list holds 16-byte ids, newest first, sorted and without duplicates, and at its tail a sentinel: R (ready) or
 -- B (building), the floor (16 bytes: from this id on the list is complete), and for B the builder's token. A list that is
 -- missing is nobody's at present and stays missing. Strings are compared as bytes: the server runs in locale C.
 --
--- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3.. lists
--- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 cap, 5 slack (a list is trimmed to cap when it exceeds cap + slack),
---       6 '1' if a list that is being built must start over, else '0',
---       7 for each list: the number of its ids (2 bytes, big endian), then the ids, oldest first
+-- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3 who is watched, 4 the bucket's live stream, 5.. lists
+-- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 the channel,
+--       5 cap, 6 slack (a list is trimmed to cap when it exceeds cap + slack),
+--       7 '1' if a list that is being built must start over, else '0'
+--       8 for each list: the number of its ids (2 bytes, big endian), then the ids, oldest first
 -- Returns how many ids were new to their list.
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
@@ -22,10 +24,11 @@ end
 
 local id_bytes = 16
 local first_look = 8
-local cap = tonumber(ARGV[4])
-local length_max = cap + tonumber(ARGV[5]) + 1
-local start_over = ARGV[6] == '1'
-local packed = ARGV[7]
+local first_list = 5
+local cap = tonumber(ARGV[5])
+local length_max = cap + tonumber(ARGV[6]) + 1
+local start_over = ARGV[7] == '1'
+local packed = ARGV[8]
 
 local function floor_of(sentinel)
   return string.sub(sentinel, 2, id_bytes + 1)
@@ -52,7 +55,7 @@ end
 
 -- Puts ids where they belong, the first of which is not newer than the head. In a backlog several ids of a list are late
 -- together, so one look serves them all: reading costs more than inserting.
-local function insert_late(key, ids)
+local function insert_late(key, ids, watcher)
   local newer, e, older = newer_than(key, ids[1], first_look * (#ids + 1))
   local floor = #older > id_bytes and floor_of(older)
   local inserted = 0
@@ -66,6 +69,9 @@ local function insert_late(key, ids)
       redis.call('linsert', key, 'before', older, id)
       older = id
       inserted = inserted + 1
+      if watcher then
+        record(watcher.letters.added, id, watcher.user)
+      end
     end
   end
   return inserted
@@ -79,8 +85,13 @@ local function trim(key)
   redis.call('rpush', key, string.sub(sentinel, 1, 1) .. floor .. string.sub(sentinel, id_bytes + 2))
 end
 
-local function deliver(key, ids)
+local function deliver(key, ids, watcher)
   local head = redis.call('lindex', key, 0)
+  -- A missing list cannot tell whether an id came before, and what a builder must know of is no news: an author's past.
+  if watcher and (start_over or not head) then
+    record(watcher.letters.changed, nil, watcher.user)
+    watcher = nil
+  end
   if not head then
     return 0
   end
@@ -94,8 +105,11 @@ local function deliver(key, ids)
   if ids[1] > newest then
     inserted = #ids
     length = redis.call('lpush', key, unpack(ids))
+    for i = 1, watcher and #ids or 0 do
+      record(watcher.letters.added, ids[i], watcher.user)
+    end
   else
-    inserted = insert_late(key, ids)
+    inserted = insert_late(key, ids, watcher)
     length = redis.call('llen', key)
   end
   if length > length_max then
@@ -104,9 +118,10 @@ local function deliver(key, ids)
   return inserted
 end
 
+local watchers = watchers_of(KEYS[3], KEYS[4], first_list)
 local delivered = 0
 local at = 1
-for k = 3, #KEYS do
+for k = first_list, #KEYS do
   local high, low = string.byte(packed, at, at + 1)
   at = at + 2
   local ids = {}
@@ -114,6 +129,7 @@ for k = 3, #KEYS do
     ids[i] = string.sub(packed, at, at + id_bytes - 1)
     at = at + id_bytes
   end
-  delivered = delivered + deliver(KEYS[k], ids)
+  delivered = delivered + deliver(KEYS[k], ids, watchers[KEYS[k]])
 end
+append_bucket_records(KEYS[4], ARGV[4])
 return delivered

@@ -1,9 +1,11 @@
 -- Removes ids from lists of one bucket, after a delete or an unfollow. Floors stay: a list without the ids is still
--- complete. One that is being built starts over, because its builder may have read the ids before they went.
+-- complete. One that is being built starts over, because its builder may have read the ids before they went. What watched
+-- users lost is recorded (record-live.lua is included before this).
 --
--- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3.. lists
--- ARGV: 1 the epoch, 2 the partition, 3 its fence,
---       4 for each list: the number of its ids (2 bytes, big endian), then the ids
+-- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3 who is watched, 4 the bucket's live stream, 5.. lists
+-- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 the channel,
+--       5 '1' to record each id that went, '0' that the list is another one now
+--       6 for each list: the number of its ids (2 bytes, big endian), then the ids
 -- Returns how many entries were removed.
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
@@ -17,22 +19,39 @@ if fence ~= ARGV[3] then
 end
 
 local id_bytes = 16
-local packed = ARGV[4]
+local first_list = 5
+local each_id = ARGV[5] == '1'
+local packed = ARGV[6]
+local watchers = watchers_of(KEYS[3], KEYS[4], first_list)
 local removed = 0
 local at = 1
-for k = 3, #KEYS do
+for k = first_list, #KEYS do
   local key = KEYS[k]
+  local watcher = watchers[key]
   local high, low = string.byte(packed, at, at + 1)
   local count = high * 256 + low
   at = at + 2
   local sentinel = redis.call('lindex', key, -1)
-  if sentinel and string.sub(sentinel, 1, 1) == 'B' then
-    redis.call('unlink', key)
-  elseif sentinel then
+  local readable = sentinel and string.sub(sentinel, 1, 1) == 'R'
+  -- A list that cannot be read does not say which ids its user was shown.
+  if watcher and not (readable and each_id) then
+    record(watcher.letters.changed, nil, watcher.user)
+    watcher = nil
+  end
+  if readable then
     for i = 0, count - 1 do
-      removed = removed + redis.call('lrem', key, 1, string.sub(packed, at + i * id_bytes, at + (i + 1) * id_bytes - 1))
+      local id = string.sub(packed, at + i * id_bytes, at + (i + 1) * id_bytes - 1)
+      if redis.call('lrem', key, 1, id) == 1 then
+        removed = removed + 1
+        if watcher then
+          record(watcher.letters.removed, id, watcher.user)
+        end
+      end
     end
+  elseif sentinel then
+    redis.call('unlink', key)
   end
   at = at + count * id_bytes
 end
+append_bucket_records(KEYS[4], ARGV[4])
 return removed

@@ -55,7 +55,7 @@ async function removeAuthor(
   for (const id of oldestFirst([...visibleIds, ...anyIds])) {
     updates.add('inbox', followerId, id);
   }
-  await inboxes.remove(hold, updates);
+  await inboxes.remove(hold, updates, 'read_again');
 }
 
 /** Has the registers of whom mutes and blocks concern loaded anew. No list is touched: readers leave out what is hidden. */
@@ -93,13 +93,13 @@ async function removeActivity(
   const own = new ListUpdates();
   own.add('inbox', actorId, bytes);
   own.add('outbox', actorId, bytes);
-  await inboxes.remove(hold, own);
+  await inboxes.remove(hold, own, 'each_id');
   for await (const followers of followerPages(database, actorId)) {
     const updates = new ListUpdates();
     for (const followerId of followers) {
       updates.add('inbox', followerId, bytes);
     }
-    await inboxes.remove(hold, updates);
+    await inboxes.remove(hold, updates, 'each_id');
     await heartbeat();
   }
 }

@@ -4,9 +4,11 @@ import {
   type FeedListWriter,
   listSlack,
   type PartitionHold,
+  type RemovalNews,
   type UpdatedLists,
   type WhileBuilding,
 } from '@tideline/shared/feed-lists';
+import { recordLive } from '@tideline/shared/live-records';
 import { loadScript, type RedisScript } from '@tideline/shared/redis-script';
 import { byBucket, type ListUpdate, packIds } from './list-updates.js';
 
@@ -15,8 +17,8 @@ import { byBucket, type ListUpdate, packIds } from './list-updates.js';
  * all of them can be repeated. They throw `fenced`, or what is worth repeating: `cache_refused` and `unavailable`.
  */
 
-const insertIds = loadScript('insert-ids', import.meta.url);
-const removeIds = loadScript('remove-ids', import.meta.url);
+const insertIds = loadScript('insert-ids', import.meta.url, recordLive);
+const removeIds = loadScript('remove-ids', import.meta.url, recordLive);
 const setFence = loadScript('set-fence', import.meta.url);
 
 /** Bounds how long one call keeps Redis from others: some 2 ms. */
@@ -60,8 +62,8 @@ export class InboxWriter implements FeedListWriter {
   }
 
   /** Takes ids out of the lists that hold them. Returns how many entries went. */
-  async remove(hold: PartitionHold, updates: UpdatedLists): Promise<number> {
-    return this.#run(removeIds, hold, updates, []);
+  async remove(hold: PartitionHold, updates: UpdatedLists, news: RemovalNews): Promise<number> {
+    return this.#run(removeIds, hold, updates, [news === 'each_id' ? '1' : '0']);
   }
 
   async #run(
@@ -79,8 +81,14 @@ export class InboxWriter implements FeedListWriter {
       for (const part of inParts(lists)) {
         calls.push({
           script,
-          keys: [keys.bucketEpoch(bucket), keys.fences(bucket), ...part.map(({ key }) => key)],
-          args: [keys.epoch, hold.partition, hold.fence, ...settings, packIds(part)],
+          keys: [
+            keys.bucketEpoch(bucket),
+            keys.fences(bucket),
+            keys.watched(bucket),
+            keys.live(bucket),
+            ...part.map(({ key }) => key),
+          ],
+          args: [keys.epoch, hold.partition, hold.fence, keys.liveChannel, ...settings, packIds(part)],
         });
       }
     }

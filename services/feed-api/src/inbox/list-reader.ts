@@ -15,7 +15,8 @@ const readListScript = loadScript('read-list', import.meta.url);
 const beginListScript = loadScript('begin-list', import.meta.url);
 const finishListScript = loadScript('finish-list', import.meta.url);
 
-const listTtlS = 14 * 86_400;
+/** A list that nobody read or watched for so long is forgotten. */
+export const listTtlS = 14 * 86_400;
 const buildingTtlS = 30;
 const tokenBytes = 16;
 

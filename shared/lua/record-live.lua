@@ -1,0 +1,63 @@
+-- Included before scripts that change what readers watch: records of what happened, for `live-records.ts`.
+
+local entries_max = 4000
+local entries_min = 64
+-- Entries of one size take no more memory than this in a stream: that of a backlog may hold thousands of records.
+local stream_bytes_max = 1048576
+local stream_ttl_s = 3600
+
+-- What is recorded of a key, by what it is called behind the epoch.
+local letters_of = {
+  ['in'] = { added = 'a', removed = 'd', changed = 'r' },
+  note = { added = 'n', removed = 'm', changed = 's' },
+  reg = { changed = 'g' },
+}
+local no_id = string.rep('\0', 16)
+local records = {}
+
+-- The watchers among the users of KEYS from `first` on, by key: {user, letters}. `live` is the bucket's stream, beside
+-- which all keys of the epoch are named.
+local function watchers_of(watched, live, first)
+  local found = {}
+  if redis.call('exists', watched) == 0 then
+    return found
+  end
+  local name_at = #live - #'live' + 1
+  local keys, users = {}, {}
+  for k = first, #KEYS do
+    local kind, user = string.match(KEYS[k], '^(%l+):(.+)$', name_at)
+    if letters_of[kind] then
+      keys[#keys + 1] = { key = KEYS[k], user = user, letters = letters_of[kind] }
+      users[#users + 1] = user
+    end
+  end
+  if #users > 0 then
+    for i, lease in ipairs(redis.call('zmscore', watched, unpack(users))) do
+      if lease then
+        found[keys[i].key] = keys[i]
+      end
+    end
+  end
+  return found
+end
+
+local function record(letter, id, user)
+  records[#records + 1] = letter .. (id or no_id) .. string.char(#user) .. user
+end
+
+-- Appends what was recorded as one entry, and says so. Returns the entry's id, or nothing where there was nothing.
+local function append_records(stream, length_max, channel, place)
+  if #records == 0 then
+    return nil
+  end
+  local packed = table.concat(records)
+  local length = math.max(entries_min, math.min(length_max, math.floor(stream_bytes_max / #packed)))
+  local id = redis.call('xadd', stream, 'MAXLEN', '~', length, '*', 'r', packed)
+  redis.call('expire', stream, stream_ttl_s)
+  redis.call('publish', channel, place)
+  return id
+end
+
+local function append_bucket_records(live, channel)
+  return append_records(live, entries_max, channel, tonumber(string.match(live, '{b(%d+)}')))
+end
