@@ -69,3 +69,24 @@ test('namespaces and epochs share no key, besides those that say which epoch it 
 test('there is no bucket beyond the last', () => {
   expect(() => new FeedKeys('a', '1').fences(bucketCount)).toThrow(RangeError);
 });
+
+test('a key says what it holds, in its own epoch alone', () => {
+  const keys = new FeedKeys('a:b', '7');
+  for (const kind of listKinds) {
+    expect(keys.meaningOf(keys.list(kind, 'user:anna'))).toEqual({ kind, userId: 'user:anna' });
+    expect(new FeedKeys('a:b', '8').meaningOf(keys.list(kind, 'user:anna'))).toBeUndefined();
+    expect(new FeedKeys('a', '7').meaningOf(keys.list(kind, 'user:anna'))).toBeUndefined();
+  }
+  expect(keys.meaningOf(keys.body('i'))).toEqual({ kind: 'body' });
+  for (const other of [
+    keys.register('u'),
+    keys.fences(3),
+    keys.tombstones(),
+    keys.user('u'),
+    'in:u',
+    '',
+    'a:b:{b999}:7:in:u',
+  ]) {
+    expect(keys.meaningOf(other), other).toBeUndefined();
+  }
+});

@@ -1,4 +1,4 @@
-import type { ListKind } from './feed-lists.js';
+import { type ListKind, type ListName, listKinds } from './feed-lists.js';
 
 /**
  * Names of everything in Redis. Keys of one user share a hash tag, and users spread over 256 buckets, so that one
@@ -6,6 +6,7 @@ import type { ListKind } from './feed-lists.js';
  * on one server apart; `epoch` is the cache epoch (I6): raising it makes all that was cached before invisible.
  */
 export const bucketCount = 256;
+const bucketDigits = 3;
 
 const listNames: Record<ListKind, string> = { inbox: 'in', outbox: 'out', notifications: 'note' };
 
@@ -130,6 +131,18 @@ export class FeedKeys {
     return `${this.#namespace}:idem:${digest}`;
   }
 
+  /** Which list of this epoch, or a body, a key holds; undefined for all others. */
+  meaningOf(key: string): ListName | { kind: 'body' } | undefined {
+    if (key.startsWith(this.body(''))) {
+      return { kind: 'body' };
+    }
+    const bucket = Number(key.slice(this.#namespace.length + ':{b'.length).slice(0, bucketDigits));
+    const prefix = this.#prefixes[bucket] ?? '';
+    const [name, ...userId] = key.slice(prefix.length).split(':');
+    const kind = listKinds.find((each) => listNames[each] === name);
+    return kind !== undefined && key.startsWith(prefix) ? { kind, userId: userId.join(':') } : undefined;
+  }
+
   #prefix(bucket: number): string {
     const prefix = this.#prefixes[bucket];
     if (prefix === undefined) {
@@ -145,5 +158,5 @@ export function objectName(type: string, id: string): string {
 }
 
 function tag(bucket: number): string {
-  return `{b${String(bucket).padStart(3, '0')}}`;
+  return `{b${String(bucket).padStart(bucketDigits, '0')}}`;
 }

@@ -26,6 +26,8 @@ export interface PlatformOptions {
   followerThreshold?: number;
   /** 0 unless given: what feeds are held against is what the database says now. */
   pullCacheMs?: number;
+  /** Of feed-api; 100 unless given. */
+  streamsMax?: number;
   /** How often fanout checks feeds by itself; 0, never, unless given. */
   verifyIntervalMs?: number;
   /** false: tests start fanout themselves. */
@@ -226,6 +228,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     inboxCap: options.inboxCap ?? 500,
     followerThreshold: options.followerThreshold ?? 10_000,
     pullCacheMs: options.pullCacheMs ?? 0,
+    streamsMax: options.streamsMax ?? 100,
     partitionConcurrency: 4,
     followerCacheSizeMax: 100_000,
     verifyIntervalMs: options.verifyIntervalMs ?? 0,

@@ -15,6 +15,8 @@ const settings = {
   ...listenSettings({ http: 8080, operations: 9080 }),
   /** How long pages of plain queries are kept (B8); 0: not at all. */
   TIDELINE_PULL_CACHE_MS: z.coerce.number().int().min(0).max(30_000).default(2_000),
+  /** Streams of events that one process keeps open. */
+  TIDELINE_STREAMS_MAX: z.coerce.number().int().min(0).max(1_000_000).default(10_000),
   ...doorSettings,
   /** Where clients find this service, where that is not what they put into Host: behind a proxy. */
   TIDELINE_PUBLIC_URL: z
@@ -31,6 +33,7 @@ export interface FeedApiConfig extends ServerConfig {
   inboxCap: number;
   /** 0: no pages are kept. */
   pullCacheMs: number;
+  streamsMax: number;
   publicUrl?: string | undefined;
 }
 
@@ -45,6 +48,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
     door: doorConfig(given, server.demo),
     inboxCap: given.TIDELINE_INBOX_CAP,
     pullCacheMs: given.TIDELINE_PULL_CACHE_MS,
+    streamsMax: given.TIDELINE_STREAMS_MAX,
     publicUrl: given.TIDELINE_PUBLIC_URL,
   };
 }

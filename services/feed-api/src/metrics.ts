@@ -1,6 +1,8 @@
+import { type ListKind, listKinds } from '@tideline/shared/feed-lists';
 import { durationBuckets } from '@tideline/shared/metrics';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type LiveEventName, type LiveFeed, liveEventNames, liveFeeds } from './live/live-client.js';
+import { type KeyEnd, keyEnds } from './live/wake-ups.js';
 
 /** hit: from Redis alone. floor: began in Redis and went on in SQL. miss: not there yet. off: no Redis. */
 export type CacheOutcome = (typeof cacheOutcomes)[number];
@@ -27,6 +29,8 @@ export interface FeedApiMetrics {
   streamEvent(feed: LiveFeed, event: LiveEventName): void;
   /** Its reader did not keep up. */
   streamDropped(feed: LiveFeed): void;
+  /** Redis removed a list or a body by itself. Every process that listens is told. */
+  keyGone(kind: ListKind | 'body', end: KeyEnd): void;
 }
 
 export function feedApiMetrics(registry: Registry): FeedApiMetrics {
@@ -87,6 +91,12 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
     labelNames: ['feed'],
     registers,
   });
+  const keysGone = new Counter({
+    name: 'tideline_cache_keys_gone_total',
+    help: 'Lists and bodies that Redis removed by itself: expired when not used for long, evicted for want of memory. Each process counts all of them',
+    labelNames: ['kind', 'end'],
+    registers,
+  });
   // Prometheus counts from the first value that it sees: were that the first event, the event would not be seen.
   for (const outcome of cacheOutcomes) {
     cacheReads.inc({ outcome }, 0);
@@ -96,6 +106,11 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
   }
   for (const source of bodySources) {
     bodies.inc({ source }, 0);
+  }
+  for (const kind of [...listKinds, 'body']) {
+    for (const end of keyEnds) {
+      keysGone.inc({ kind, end }, 0);
+    }
   }
   for (const feed of liveFeeds) {
     streams.set({ feed }, 0);
@@ -116,5 +131,6 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
     streamClosed: (feed) => streams.dec({ feed }),
     streamEvent: (feed, event) => streamEvents.inc({ feed, event }),
     streamDropped: (feed) => streamsDropped.inc({ feed }),
+    keyGone: (kind, end) => keysGone.inc({ kind, end }),
   };
 }

@@ -3,6 +3,7 @@ import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { onceDatabaseIsUp, openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
+import { liveChannel } from '@tideline/shared/feed-keys';
 import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
@@ -13,9 +14,13 @@ import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
 import { CursorCodec } from './feed/cursor.js';
+import type { FeedTools } from './feed/feed-tools.js';
 import { PullCache } from './feed/pull-cache.js';
+import { OpenStreams } from './http/open-streams.js';
 import { PublicLinks } from './http/public-links.js';
 import { createApi, documentDescription } from './http/routes.js';
+import { ticketCheck } from './http/stream-routes.js';
+import { StreamTickets } from './http/stream-tickets.js';
 import { BodyStore } from './inbox/body-store.js';
 import { ListReader } from './inbox/list-reader.js';
 import { ListRebuilder } from './inbox/list-rebuilder.js';
@@ -23,6 +28,9 @@ import { NameStore } from './inbox/name-store.js';
 import { RegisterStore } from './inbox/register-store.js';
 import { TitleStore } from './inbox/title-store.js';
 import { TombstoneStore } from './inbox/tombstone-store.js';
+import { ProcessLiveHub } from './live/live-hub.js';
+import { LiveLog } from './live/live-log.js';
+import { WakeUps } from './live/wake-ups.js';
 import { feedApiMetrics } from './metrics.js';
 import { readCursorKey } from './storage/cursor-key.js';
 
@@ -72,7 +80,8 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     await readLogGeneration(database, activitiesTopic(config.namespace));
     await requireAgreement(database, { inboxCap: config.inboxCap });
   }, logger);
-  const cursors = new CursorCodec(await readCursorKey(database));
+  const secret = await readCursorKey(database);
+  const cursors = new CursorCodec(secret);
   await cache.start();
   const rebuilder = new ListRebuilder({
     lists: new ListReader(cache, config.inboxCap),
@@ -83,33 +92,53 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   });
   const registers = new RegisterStore(cache, metrics);
   const tombstones = new TombstoneStore(cache, metrics);
-  const api = createApi(
-    {
-      database,
-      cache,
-      registers,
-      tombstones,
-      bodies: new BodyStore(cache, metrics),
-      names: new NameStore(cache),
-      titles: new TitleStore(cache),
-      pullCache: new PullCache({ cache, registers, tombstones, metrics }, config.pullCacheMs),
-      rebuilder,
-      cursors,
-      inboxCap: config.inboxCap,
-      metrics,
+  const tools: FeedTools = {
+    database,
+    cache,
+    registers,
+    tombstones,
+    bodies: new BodyStore(cache, metrics),
+    names: new NameStore(cache),
+    titles: new TitleStore(cache),
+    pullCache: new PullCache({ cache, registers, tombstones, metrics }, config.pullCacheMs),
+    rebuilder,
+    cursors,
+    inboxCap: config.inboxCap,
+    metrics,
+  };
+  const streams = new OpenStreams(config.streamsMax, metrics);
+  const hub = new ProcessLiveHub({ tools, log: new LiveLog(cache), logger });
+  const wakeUps = new WakeUps({
+    redisUrl: config.redisUrl,
+    channel: liveChannel(config.namespace),
+    logger,
+    onMessage: (place) => hub.wake(place === 'pulled' ? place : Number(place)),
+    onListening: () => hub.wakeAll(),
+    onKeyGone(key, end) {
+      const meaning = cache.isOpen() ? cache.keys.meaningOf(key) : undefined;
+      if (meaning !== undefined) {
+        metrics.keyGone(meaning.kind, end);
+        if (meaning.kind !== 'body') {
+          hub.listLost(meaning.userId, meaning.kind);
+        }
+      }
     },
-    new PublicLinks(config.publicUrl),
-  );
+  });
+  const tickets = new StreamTickets(secret);
+  const api = createApi(tools, { hub, streams, tickets }, new PublicLinks(config.publicUrl));
   const http = await startHttpServer({
     config,
     database,
     publicRoutes: documentRoutes(api, documentDescription),
     routes: api.router,
+    tickets: ticketCheck(tickets),
     metrics: httpMetrics(registry),
     logger,
   });
   listening = true;
   probe.start();
+  hub.start();
+  wakeUps.start();
 
   return {
     httpPort: http.port,
@@ -117,7 +146,11 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     settled: () => rebuilder.settled(),
     async stop() {
       operations.drain();
+      // The door closes once nobody is in it any more, and streams would not end by themselves.
+      streams.close();
       await http.close();
+      wakeUps.close();
+      await hub.close();
       await rebuilder.stop();
       probe.stop();
       await cache.close();

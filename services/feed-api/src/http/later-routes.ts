@@ -3,9 +3,6 @@ import type { Api } from '@tideline/shared/http/api';
 /** What the contract has and this service has not yet. */
 export function addLaterRoutes(api: Api): void {
   const tag = 'Not built yet';
-  api.addLater({ method: 'get', path: '/v1/feeds/home/stream', tag, summary: 'The home feed as it happens' });
-  api.addLater({ method: 'get', path: '/feed/stream', tag, summary: 'The home feed as it happens' });
-  api.addLater({ method: 'post', path: '/v1/stream-tickets', tag, summary: 'A token that opens streams' });
   api.addLater({ method: 'get', path: '/v1/feeds/notifications', tag, summary: 'Notifications' });
   api.addLater({ method: 'get', path: '/v1/feeds/notifications/stream', tag, summary: 'Notifications as they happen' });
   api.addLater({ method: 'post', path: '/v1/feeds/notifications/seen', tag, summary: 'Marking notifications as seen' });

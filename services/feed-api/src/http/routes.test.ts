@@ -29,7 +29,11 @@ const contract = [
 ];
 
 test('every route of the contract is served and documented, and nothing else is', async () => {
-  const api = createApi({} as Parameters<typeof createApi>[0], new PublicLinks(undefined));
+  const api = createApi(
+    {} as Parameters<typeof createApi>[0],
+    {} as Parameters<typeof createApi>[1],
+    new PublicLinks(undefined),
+  );
   const { routes, faults } = await describedRoutes(api);
   expect(faults).toEqual([]);
   expect(servedRoutes(api)).toEqual(contract);

@@ -6,6 +6,7 @@ import { addFeedRoutes } from './feed-routes.js';
 import { addLaterRoutes } from './later-routes.js';
 import { addMeRoutes } from './me-routes.js';
 import type { PublicLinks } from './public-links.js';
+import { addStreamRoutes, type StreamTools } from './stream-routes.js';
 import { addUserRoutes } from './user-routes.js';
 
 export const documentDescription = {
@@ -15,13 +16,14 @@ export const documentDescription = {
 };
 
 /** All routes of feed-api, in one router: how else could it be said that a path exists but not for this method? */
-export function createApi(tools: FeedTools, links: PublicLinks): Api {
+export function createApi(tools: FeedTools, streamTools: StreamTools, links: PublicLinks): Api {
   const api = new Api();
   addFeedRoutes(api, tools, links);
   addUserRoutes(api, tools, links);
   addActivityRoutes(api, tools, links);
   addMeRoutes(api, tools);
   addCompatibilityRoutes(api, tools, links);
+  addStreamRoutes(api, streamTools);
   addLaterRoutes(api);
   return api;
 }

@@ -1,0 +1,185 @@
+import { bucketOf } from '@tideline/shared/feed-keys';
+import type { LiveRecord } from '@tideline/shared/live-records';
+import { LRUCache } from 'lru-cache';
+import { type Feed, homeFeed } from '../feed/feed.js';
+import type { Register } from '../inbox/register-store.js';
+import type { LiveClient, LiveEvent, LiveFeed } from './live-client.js';
+import type { LiveEntry, LivePlace } from './live-log.js';
+import { comparePoints, formatPosition, type LivePosition, type LogPoint } from './live-position.js';
+
+/** What a log has after one of its entries. */
+export interface LogPart {
+  after: string;
+  entries: readonly LiveEntry[];
+}
+
+/** A record that concerns a stream, and the point behind it. */
+export interface News {
+  record: LiveRecord;
+  point: LogPoint;
+}
+
+/** What is new to a stream in the two logs that it follows. */
+export interface StreamNews {
+  own: News[];
+  pulled: News[];
+}
+
+/** What records mean to each feed. */
+const meanings = {
+  home: { added: 'home_added', removed: 'home_removed', changed: 'home_changed' },
+  notifications: {
+    added: 'notifications_added',
+    removed: 'notifications_removed',
+    changed: 'notifications_changed',
+  },
+} as const;
+
+/**
+ * An activity that was delivered into a list which was lost, and is delivered again into the one that was built since, is
+ * recorded twice; of the last so many it is known that they were sent.
+ */
+const sentIdsMax = 256;
+
+/** One open stream: whose, how far it is, and how it tells what is new. */
+export class LiveStream {
+  readonly reader: string;
+  readonly bucket: number;
+  readonly feed: Feed;
+  position: LivePosition;
+  readonly #meaning: (typeof meanings)[LiveFeed];
+  readonly #client: LiveClient;
+  readonly #sent = new LRUCache<string, true>({ max: sentIdsMax });
+  #ended = false;
+
+  constructor(reader: string, feed: LiveFeed, client: LiveClient, position: LivePosition) {
+    this.reader = reader;
+    this.bucket = bucketOf(reader);
+    this.feed = homeFeed(reader, true);
+    this.#meaning = meanings[feed];
+    this.#client = client;
+    this.position = position;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Whether anything in this log can concern it. */
+  follows(place: LivePlace): boolean {
+    return place === 'pulled' ? this.feed.merges : place === this.bucket;
+  }
+
+  /** How far it has read a log that it follows. */
+  pointIn(place: LivePlace): LogPoint {
+    return place === 'pulled' ? this.position.pulled : this.position.own;
+  }
+
+  /** What concerns it in its reader's log. */
+  ownNews(part: LogPart | undefined): News[] {
+    // Before a watch began nothing was recorded for the reader: that is a reason to read again, as others are.
+    const kinds: string[] = [...Object.values(this.#meaning), 'watch_began'];
+    return unread(part, this.position.own, ({ userId, kind }) => userId === this.reader && kinds.includes(kind));
+  }
+
+  /** What concerns it of what authors did who are merged at read. */
+  pulledNews(part: LogPart | undefined, register: Register | undefined): News[] {
+    const merged = this.feed.merges ? (register?.merged ?? []) : [];
+    return merged.length === 0
+      ? []
+      : unread(part, this.position.pulled, ({ userId }) => merged.some(({ authorId }) => authorId === userId));
+  }
+
+  /** The activities among news. */
+  activityIds(news: readonly News[]): string[] {
+    return news.flatMap(({ record: { kind, activityId } }) =>
+      kind === this.#meaning.added && activityId !== undefined ? activityId : [],
+    );
+  }
+
+  /**
+   * Tells what is new in the order of the logs, of activities those that `texts` has, and moves to where the logs were
+   * read to. `hidesOtherwise`: what its reader may see has changed besides.
+   */
+  handOut(news: StreamNews, texts: ReadonlyMap<string, string>, readTo: ReadTo, hidesOtherwise: boolean): void {
+    let resynced = false;
+    const tell = ({ kind, activityId: id = '' }: LiveRecord): void => {
+      const { added, removed } = this.#meaning;
+      if (kind === added) {
+        resynced = !this.#sendActivity(id, texts.get(id)) && resynced;
+      } else if (kind === removed) {
+        this.#send('delete', JSON.stringify({ id }));
+        resynced = false;
+      } else if (!resynced) {
+        this.resync();
+        resynced = true;
+      }
+    };
+    for (const { record, point } of news.own) {
+      this.position = { ...this.position, own: point };
+      tell(record);
+    }
+    this.position = { ...this.position, own: later(this.position.own, endOf(readTo.own)) };
+    for (const { record, point } of news.pulled) {
+      this.position = { ...this.position, pulled: point };
+      tell(record);
+    }
+    this.position = { ...this.position, pulled: later(this.position.pulled, endOf(readTo.pulled)) };
+    this.#client.moved(formatPosition(this.position));
+    if (hidesOtherwise && !resynced) {
+      this.resync();
+    }
+  }
+
+  /** Has the client read its pages again. */
+  resync(): void {
+    this.#send('resync', '{}');
+  }
+
+  /** Whether it was sent. */
+  #sendActivity(id: string, text: string | undefined): boolean {
+    if (text === undefined || this.#sent.has(id)) {
+      return false;
+    }
+    this.#sent.set(id, true);
+    this.#send('activity', text);
+    return true;
+  }
+
+  #send(event: LiveEvent['event'], data: string): void {
+    if (!this.#ended) {
+      this.#client.send({ id: formatPosition(this.position), event, data });
+    }
+  }
+}
+
+/** How far each log was read, where it was. */
+export interface ReadTo {
+  own: LogPart | undefined;
+  pulled: LogPart | undefined;
+}
+
+function endOf(part: LogPart | undefined): LogPoint | undefined {
+  const last = part?.entries.at(-1);
+  return last && { entry: last.id, records: 0 };
+}
+
+function later(a: LogPoint, b: LogPoint | undefined): LogPoint {
+  return b !== undefined && comparePoints(b, a) > 0 ? b : a;
+}
+
+/** The records behind a point that matter. */
+function unread(part: LogPart | undefined, from: LogPoint, matters: (record: LiveRecord) => boolean): News[] {
+  const news: News[] = [];
+  let entry = part?.after ?? '';
+  for (const { id, records } of part?.entries ?? []) {
+    for (const [index, record] of records.entries()) {
+      const point = { entry, records: index + 1 };
+      if (matters(record) && comparePoints(point, from) > 0) {
+        news.push({ record, point });
+      }
+    }
+    entry = id;
+  }
+  return news;
+}

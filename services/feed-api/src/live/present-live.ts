@@ -1,0 +1,61 @@
+import type { Activity } from '@tideline/shared/activity';
+import type { FeedTools } from '../feed/feed-tools.js';
+import { presentItems } from '../feed/present-items.js';
+import type { Register } from '../inbox/register-store.js';
+import type { Tombstones } from '../inbox/tombstone-store.js';
+import type { SqlScope } from '../storage/sql-scope.js';
+import type { LiveStream, StreamNews } from './live-stream.js';
+
+/** What live activities are checked against, as pages are (I8). */
+export interface LiveView {
+  registers: ReadonlyMap<string, Register>;
+  tombstones: Tombstones;
+}
+
+/** Registers of these readers, and tombstones, with every correction that was acknowledged before. */
+export async function confirmView(tools: FeedTools, sql: SqlScope, readers: readonly string[]): Promise<LiveView> {
+  const refresh = tools.tombstones.refresh();
+  const [buried, ...heads] = await tools.cache.run([
+    refresh.call,
+    ...readers.map((reader) => tools.registers.headCall(reader)),
+  ]);
+  const tombstones = await refresh.confirm(sql, buried);
+  const registers = await Promise.all(
+    readers.map(async (reader, i) => [reader, await tools.registers.confirm(sql, reader, heads[i] as Buffer)] as const),
+  );
+  return { registers: new Map(registers), tombstones };
+}
+
+/**
+ * Of the activities that are new to each stream those that its reader may see, as texts of feed items by id. Each is read
+ * and written once, however many streams it goes to.
+ */
+export async function presentLive(
+  tools: FeedTools,
+  sql: SqlScope,
+  news: ReadonlyMap<LiveStream, StreamNews>,
+  { registers, tombstones }: LiveView,
+): Promise<Map<LiveStream, ReadonlyMap<string, string>>> {
+  const ids = new Map(
+    Array.from(news, ([stream, { own, pulled }]) => [stream, stream.activityIds([...own, ...pulled])]),
+  );
+  const bodies = await tools.bodies.read(sql, [...new Set([...ids.values()].flat())]);
+  const activities = new Map(
+    bodies.filter((activity) => !tombstones.cover(activity)).map((activity) => [activity.id, activity]),
+  );
+  const visible = new Map<LiveStream, Activity[]>();
+  for (const [stream, wanted] of ids) {
+    const register = registers.get(stream.reader);
+    const found = wanted.flatMap((id) => activities.get(id) ?? []);
+    visible.set(
+      stream,
+      register === undefined ? [] : found.filter((activity) => stream.feed.shows(activity, register)),
+    );
+  }
+  const distinct = [...new Set([...visible.values()].flat())];
+  const items = await presentItems(tools, sql, distinct);
+  const texts = new Map(items.map((item) => [item.id, JSON.stringify(item)]));
+  return new Map(
+    Array.from(visible, ([stream, shown]) => [stream, new Map(shown.map(({ id }) => [id, texts.get(id) as string]))]),
+  );
+}
