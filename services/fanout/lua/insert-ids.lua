@@ -85,17 +85,22 @@ local function trim(key)
   redis.call('rpush', key, string.sub(sentinel, 1, 1) .. floor .. string.sub(sentinel, id_bytes + 2))
 end
 
+local function is_building(key)
+  return string.sub(redis.call('lindex', key, -1), 1, 1) == 'B'
+end
+
 local function deliver(key, ids, watcher)
   local head = redis.call('lindex', key, 0)
-  -- A missing list cannot tell whether an id came before, and what a builder must know of is no news: an author's past.
-  if watcher and (start_over or not head) then
+  -- A list that is missing or being built cannot tell whether an id came before, and what makes a builder start over is no
+  -- news: an author's past.
+  if watcher and (start_over or not head or is_building(key)) then
     record(watcher.letters.changed, nil, watcher.user)
     watcher = nil
   end
   if not head then
     return 0
   end
-  if start_over and string.sub(redis.call('lindex', key, -1), 1, 1) == 'B' then
+  if start_over and is_building(key) then
     redis.call('unlink', key)
     return 0
   end

@@ -1,16 +1,18 @@
 -- Ends the building of a list: what the database had is merged with what was delivered meanwhile, and the list becomes
--- readable. Refused where the token does not stand any more.
+-- readable. Refused where the token does not stand any more. A user who is watched has to read again, because the database
+-- may have had what is delivered only later, and then is no news (record-live.lua is included before this).
 --
--- KEYS: 1 the bucket's epoch, 2 the list
+-- KEYS: 1 the bucket's epoch, 2 who is watched, 3 the bucket's live stream, 4 the list
 -- ARGV: 1 the epoch, 2 the token, 3 cap, 4 seconds the list stays, 5 the floor of what the database gave,
---       6 its ids, newest first, one after the other
+--       6 its ids, newest first, one after the other, 7 the channel
 -- Returns 1 if the list is ready, 0 if it was taken away.
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
   return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
 end
 local id_bytes = 16
 local push_max = 1000
-local key = KEYS[2]
+local list_at = 4
+local key = KEYS[list_at]
 local entries = redis.call('lrange', key, 0, -1)
 local sentinel = table.remove(entries)
 if not sentinel or string.sub(sentinel, 1, 1) ~= 'B' or string.sub(sentinel, id_bytes + 2) ~= ARGV[2] then
@@ -58,4 +60,9 @@ for first = 1, #merged, push_max do
 end
 redis.call('rpush', key, 'R' .. floor)
 redis.call('expire', key, ARGV[4])
+local watcher = watchers_of(KEYS[2], KEYS[3], list_at)[key]
+if watcher then
+  record(watcher.letters.changed, nil, watcher.user)
+  append_bucket_records(KEYS[3], ARGV[7])
+end
 return 1

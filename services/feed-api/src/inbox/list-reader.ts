@@ -9,11 +9,12 @@ import {
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import { bucketOf } from '@tideline/shared/feed-keys';
 import type { FeedListReader, ListName, ListSlice } from '@tideline/shared/feed-lists';
+import { recordLive } from '@tideline/shared/live-records';
 import { loadScript } from '@tideline/shared/redis-script';
 
 const readListScript = loadScript('read-list', import.meta.url);
 const beginListScript = loadScript('begin-list', import.meta.url);
-const finishListScript = loadScript('finish-list', import.meta.url);
+const finishListScript = loadScript('finish-list', import.meta.url, recordLive);
 
 /** A list that nobody read or watched for so long is forgotten. */
 export const listTtlS = 14 * 86_400;
@@ -49,10 +50,19 @@ export class ListReader implements FeedListReader {
 
   async finish(list: ListName, token: Buffer, ids: readonly string[], floor: string): Promise<boolean> {
     const { keys } = this.#cache;
+    const bucket = bucketOf(list.userId);
     const finished = await this.#cache.runOne(
       finishListScript,
-      [keys.bucketEpoch(bucketOf(list.userId)), keyOf(this.#cache, list)],
-      [keys.epoch, token, this.#cap, listTtlS, activityIdToBytes(floor), Buffer.concat(ids.map(activityIdToBytes))],
+      [keys.bucketEpoch(bucket), keys.watched(bucket), keys.live(bucket), keyOf(this.#cache, list)],
+      [
+        keys.epoch,
+        token,
+        this.#cap,
+        listTtlS,
+        activityIdToBytes(floor),
+        Buffer.concat(ids.map(activityIdToBytes)),
+        keys.liveChannel,
+      ],
     );
     return Number(finished) === 1;
   }

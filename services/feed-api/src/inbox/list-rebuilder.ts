@@ -32,12 +32,22 @@ export class ListRebuilder {
 
   /** Asks for a list to be built. `replaceReady`: it is there, but has become too short to be of use. */
   request(list: ListName, replaceReady = false): void {
-    const name = `${list.kind} ${list.userId}`;
+    const name = nameOf(list);
     if (this.#stopped || this.#running.has(name) || this.#waiting.has(name) || this.#waiting.size >= waitingMax) {
       return;
     }
     this.#waiting.set(name, () => this.#rebuild(list, replaceReady));
     this.#next();
+  }
+
+  /** Asks for a list to be built, and resolves when that was tried. */
+  async build(list: ListName): Promise<void> {
+    const name = nameOf(list);
+    this.request(list);
+    while (this.#waiting.has(name) && this.#running.size > 0) {
+      await Promise.race(this.#running.values());
+    }
+    await this.#running.get(name);
   }
 
   /** Resolves when nothing waits and nothing runs. */
@@ -98,4 +108,8 @@ export class ListRebuilder {
     const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
     return lists.finish(list, token, ids, floor);
   }
+}
+
+function nameOf({ kind, userId }: ListName): string {
+  return `${kind} ${userId}`;
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { highestActivityId } from '@tideline/shared/activity-id';
 import { isTidelineError, unavailable } from '@tideline/shared/errors';
 import { bucketOf } from '@tideline/shared/feed-keys';
-import type { ListKind } from '@tideline/shared/feed-lists';
+import type { ListKind, ListName } from '@tideline/shared/feed-lists';
 import type { LiveRecordKind } from '@tideline/shared/live-records';
 import type { Logger } from '@tideline/shared/logger';
 import type { FeedTools } from '../feed/feed-tools.js';
@@ -12,7 +12,7 @@ import { SqlScope } from '../storage/sql-scope.js';
 import type { LiveClient, LiveFeed, LiveHub, LiveSubscription } from './live-client.js';
 import { decodeLiveSlice, decodePosition, type LiveLog, type LivePlace } from './live-log.js';
 import { comparePoints, formatPosition, type LivePosition, type LogPoint, parsePosition } from './live-position.js';
-import { LiveStream, type LogPart, type StreamNews } from './live-stream.js';
+import { LiveStream, type LogPart, liveFeed, type StreamNews } from './live-stream.js';
 import { confirmView, presentLive } from './present-live.js';
 
 export interface LiveHubOptions {
@@ -75,12 +75,15 @@ export class ProcessLiveHub implements LiveHub {
     client: LiveClient,
   ): Promise<LiveSubscription> {
     const { tools } = this.#options;
-    const now = await this.#positionNow(reader);
     const asked = lastEventId === undefined ? undefined : parsePosition(lastEventId);
-    const resumed = asked !== undefined && (await this.#leadsOn(reader, asked, now.epoch)) ? asked : undefined;
+    // From here on what is delivered is recorded. Once the list is there it is recorded one by one.
+    await this.#positionsNow([reader]);
+    for (const list of await this.#missing([liveFeed(feed, reader).list])) {
+      await tools.rebuilder.build(list);
+    }
+    const resumed = asked !== undefined && (await this.#leadsOn(reader, asked)) ? asked : undefined;
+    const stream = new LiveStream(reader, feed, client, resumed ?? (await this.#positionNow(reader)));
     const { registers } = await confirmView(tools, new SqlScope(tools.database), [reader]);
-    const stream = new LiveStream(reader, feed, client, resumed ?? now);
-    await this.#buildMissing([stream]);
     if (this.#closed) {
       throw unavailable('This process is stopping');
     }
@@ -291,13 +294,18 @@ export class ProcessLiveHub implements LiveHub {
 
   /** Has the lists built that are missing. Returns the streams whose lists they are. */
   async #buildMissing(streams: readonly LiveStream[]): Promise<LiveStream[]> {
-    const { cache, rebuilder } = this.#options.tools;
-    const slices = await cache.run(streams.map(({ feed }) => readListCall(cache, feed.list, highestActivityId, 0)));
-    const missing = streams.filter((_, i) => decodeListSlice(slices[i], 0).state === 'missing');
-    for (const { feed } of missing) {
-      rebuilder.request(feed.list);
+    const missing = new Set(await this.#missing(streams.map(({ feed }) => feed.list)));
+    for (const list of missing) {
+      this.#options.tools.rebuilder.request(list);
     }
-    return missing;
+    return streams.filter(({ feed }) => missing.has(feed.list));
+  }
+
+  /** Those of the lists that are not there, nor being built. The others stay for as long as if they had been read. */
+  async #missing(lists: readonly ListName[]): Promise<ListName[]> {
+    const { cache } = this.#options.tools;
+    const slices = await cache.run(lists.map((list) => readListCall(cache, list, highestActivityId, 0)));
+    return lists.filter((_, i) => decodeListSlice(slices[i], 0).state === 'missing');
   }
 
   async #positionNow(reader: string): Promise<LivePosition> {
@@ -321,9 +329,9 @@ export class ProcessLiveHub implements LiveHub {
   }
 
   /** Whether all that follows the position is still there. */
-  async #leadsOn(reader: string, { epoch, own, pulled }: LivePosition, epochNow: string): Promise<boolean> {
+  async #leadsOn(reader: string, { epoch, own, pulled }: LivePosition): Promise<boolean> {
     const { tools, log } = this.#options;
-    if (epoch !== epochNow) {
+    if (epoch !== tools.cache.keys.epoch) {
       return false;
     }
     const answers = await tools.cache.run([

@@ -1,6 +1,5 @@
 import { bucketOf } from '@tideline/shared/feed-keys';
 import type { LiveRecord } from '@tideline/shared/live-records';
-import { LRUCache } from 'lru-cache';
 import { type Feed, homeFeed } from '../feed/feed.js';
 import type { Register } from '../inbox/register-store.js';
 import type { LiveClient, LiveEvent, LiveFeed } from './live-client.js';
@@ -35,12 +34,6 @@ const meanings = {
   },
 } as const;
 
-/**
- * An activity that was delivered into a list which was lost, and is delivered again into the one that was built since, is
- * recorded twice; of the last so many it is known that they were sent.
- */
-const sentIdsMax = 256;
-
 /** One open stream: whose, how far it is, and how it tells what is new. */
 export class LiveStream {
   readonly reader: string;
@@ -49,13 +42,12 @@ export class LiveStream {
   position: LivePosition;
   readonly #meaning: (typeof meanings)[LiveFeed];
   readonly #client: LiveClient;
-  readonly #sent = new LRUCache<string, true>({ max: sentIdsMax });
   #ended = false;
 
   constructor(reader: string, feed: LiveFeed, client: LiveClient, position: LivePosition) {
     this.reader = reader;
     this.bucket = bucketOf(reader);
-    this.feed = homeFeed(reader, true);
+    this.feed = liveFeed(feed, reader);
     this.#meaning = meanings[feed];
     this.#client = client;
     this.position = position;
@@ -105,12 +97,14 @@ export class LiveStream {
     let resynced = false;
     const tell = ({ kind, activityId: id = '' }: LiveRecord): void => {
       const { added, removed } = this.#meaning;
-      if (kind === added) {
-        resynced = !this.#sendActivity(id, texts.get(id)) && resynced;
+      const text = texts.get(id);
+      if (kind === added && text !== undefined) {
+        this.#send('activity', text);
+        resynced = false;
       } else if (kind === removed) {
         this.#send('delete', JSON.stringify({ id }));
         resynced = false;
-      } else if (!resynced) {
+      } else if (kind !== added && !resynced) {
         this.resync();
         resynced = true;
       }
@@ -136,21 +130,16 @@ export class LiveStream {
     this.#send('resync', '{}');
   }
 
-  /** Whether it was sent. */
-  #sendActivity(id: string, text: string | undefined): boolean {
-    if (text === undefined || this.#sent.has(id)) {
-      return false;
-    }
-    this.#sent.set(id, true);
-    this.#send('activity', text);
-    return true;
-  }
-
   #send(event: LiveEvent['event'], data: string): void {
     if (!this.#ended) {
       this.#client.send({ id: formatPosition(this.position), event, data });
     }
   }
+}
+
+/** What a stream is of. */
+export function liveFeed(_name: LiveFeed, reader: string): Feed {
+  return homeFeed(reader, true);
 }
 
 /** How far each log was read, where it was. */
