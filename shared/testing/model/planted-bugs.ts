@@ -35,7 +35,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'drop the tie-break',
     edits: [
       {
-        file: 'services/feed-api/src/storage/feed-pages.ts',
+        file: 'services/feed-api/src/storage/time-windows.ts',
         find: `'a.time <= $<upper> and a.time > $<lower> and a.id < $<from>'`,
         replace: `'a.time < $<upper> and a.time >= $<lower>'`,
       },

@@ -3,25 +3,18 @@ import type { FanoutResult } from '@tideline/shared/fanout-results';
 import { cacheObject } from '@tideline/shared/objects';
 import { cacheUserName } from '@tideline/shared/user-names';
 import { ListUpdates } from '../inbox/list-updates.js';
-import { readAudiences } from '../storage/activity-reader.js';
+import { readContents, type StoredContent } from '../storage/activity-reader.js';
 import type { PersistedBatch } from '../storage/activity-writer.js';
 import { onlyFollows } from '../storage/follower-store.js';
 import type { Author } from './author-cache.js';
 import type { Delivery } from './delivery.js';
-import { activityOf, type RecordBatch } from './record-batch.js';
-
-/** What delivery has to know of an activity, as it is stored. */
-export interface StoredContent {
-  id: string;
-  actorId: string;
-  to: string[] | null;
-}
+import { notifiedBy } from './notifications.js';
+import type { RecordBatch } from './record-batch.js';
 
 /** Bounds what one wave of deliveries holds in memory and sends at once. */
 const deliveriesPerWaveMax = 100_000;
 /** Lua takes so many arguments from a table at once, and one list may get all of a wave. */
 const contentsPerWaveMax = 2_000;
-const bodyTtlS = 86_400;
 
 /**
  * The contents of a batch that are to be delivered, oldest first. One that was there before is delivered as it was
@@ -32,10 +25,10 @@ export async function storedContents(
   batch: RecordBatch,
   { knownIds, deletedIds }: PersistedBatch,
 ): Promise<StoredContent[]> {
-  const stored = await readAudiences(database, [...knownIds]);
+  const stored = await readContents(database, [...knownIds]);
   const fresh = batch.contents
     .filter(({ record }) => !knownIds.has(record.id))
-    .map(({ record: { id, actorId, to } }) => ({ id, actorId, to: to ?? null }));
+    .map(({ record: { id, actorId, to = null, objectOwnerId = null } }) => ({ id, actorId, to, objectOwnerId }));
   return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
@@ -64,19 +57,6 @@ export async function cacheDescriptions({ cache }: Delivery, { users, objects }:
   await cache.run([...names, ...details]);
 }
 
-/** Caches the bodies of new activities. Not of known ones: what is stored counts, and readers find it there. */
-export async function cacheBodies(
-  { cache }: Delivery,
-  batch: RecordBatch,
-  { knownIds }: PersistedBatch,
-): Promise<void> {
-  const { keys } = cache;
-  const entries = batch.contents
-    .filter(({ record }) => !knownIds.has(record.id))
-    .map(({ record }) => ({ key: keys.body(record.id), value: JSON.stringify(activityOf(record)) }));
-  await cache.writeMany(entries, bodyTtlS);
-}
-
 /** Where one content went. */
 export interface Delivered {
   strategy: FanoutResult['strategy'];
@@ -85,8 +65,8 @@ export interface Delivered {
 }
 
 /**
- * Puts each content into the inboxes it belongs in, and public ones into their author's outbox. Returns by id where each
- * one went.
+ * Puts each content into the inboxes it belongs in and into the notifications of whom it concerns, and public ones into
+ * their author's outbox. Returns by id where each one went.
  */
 export async function deliverContents(
   delivery: Delivery,
@@ -112,14 +92,18 @@ export async function deliverContents(
 
 function addRecipients(
   wave: ListUpdates,
-  { id, actorId, to }: StoredContent,
+  content: StoredContent,
   author: Author | undefined,
   targets: readonly string[] | undefined,
 ): Delivered {
+  const { id, actorId, to } = content;
   const bytes = activityIdToBytes(id);
   wave.add('inbox', actorId, bytes);
   if (to === null) {
     wave.add('outbox', actorId, bytes);
+  }
+  for (const userId of notifiedBy(content)) {
+    wave.add('notifications', userId, bytes);
   }
   let followers = 0;
   for (const followerId of (to === null ? author?.followers : targets) ?? []) {

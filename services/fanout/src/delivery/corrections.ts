@@ -2,9 +2,17 @@ import { activityIdToBytes } from '@tideline/shared/activity-id';
 import { type FollowState, relationReaders } from '@tideline/shared/projections';
 import { appendTombstones, dropLists, dropRegisters, tombstoneName } from '@tideline/shared/registers';
 import { ListUpdates, oldestFirst } from '../inbox/list-updates.js';
-import { markPurged, newestAnyIds, newestVisibleIds, readAudiences } from '../storage/activity-reader.js';
+import {
+  markPurged,
+  newestAnyIds,
+  newestVisibleIds,
+  readContents,
+  type StoredContent,
+} from '../storage/activity-reader.js';
+import { readFollowsById } from '../storage/follow-history.js';
 import { followerPages } from '../storage/follower-store.js';
 import type { Delivery } from './delivery.js';
+import { notifiedBy, removeFollows } from './notifications.js';
 import type { RecordBatch } from './record-batch.js';
 
 /** More changes than this in one batch are an import: then dropping the inboxes costs less than merging into them. */
@@ -75,25 +83,31 @@ export async function applyDeletes(delivery: Delivery, deletes: RecordBatch['del
   const authors = new Map(
     tombstones.map(({ activityId, authorId }) => [tombstoneName(activityId, authorId), authorId]),
   );
-  for (const { id, actorId } of await readAudiences(database, [...new Set(tombstones.map((t) => t.activityId))])) {
-    // Deleting what is somebody else's does nothing.
-    if (authors.has(tombstoneName(id, actorId))) {
-      await removeActivity(delivery, id, actorId);
+  const ids = [...new Set(tombstones.map(({ activityId }) => activityId))];
+  // Deleting what is somebody else's does nothing.
+  for (const content of await readContents(database, ids)) {
+    if (authors.has(tombstoneName(content.id, content.actorId))) {
+      await removeActivity(delivery, content);
     }
   }
+  const follows = await readFollowsById(database, ids);
+  await removeFollows(
+    delivery,
+    follows.filter(({ id, followerId }) => authors.has(tombstoneName(id, followerId))),
+  );
   await markPurged(database, tombstones);
 }
 
-async function removeActivity(
-  { database, inboxes, hold, heartbeat }: Delivery,
-  id: string,
-  actorId: string,
-): Promise<void> {
+async function removeActivity({ database, inboxes, hold, heartbeat }: Delivery, content: StoredContent): Promise<void> {
+  const { id, actorId } = content;
   const bytes = activityIdToBytes(id);
-  const own = new ListUpdates();
-  own.add('inbox', actorId, bytes);
-  own.add('outbox', actorId, bytes);
-  await inboxes.remove(hold, own, 'each_id');
+  const concerned = new ListUpdates();
+  concerned.add('inbox', actorId, bytes);
+  concerned.add('outbox', actorId, bytes);
+  for (const userId of notifiedBy(content)) {
+    concerned.add('notifications', userId, bytes);
+  }
+  await inboxes.remove(hold, concerned, 'each_id');
   for await (const followers of followerPages(database, actorId)) {
     const updates = new ListUpdates();
     for (const followerId of followers) {

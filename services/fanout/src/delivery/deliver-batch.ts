@@ -1,9 +1,11 @@
 import { persistBatch, usersNamedBy } from '../storage/activity-writer.js';
-import { cacheBodies, cacheDescriptions, deliverContents, storedContents } from './content-delivery.js';
+import { cacheBodies } from './bodies.js';
+import { cacheDescriptions, deliverContents, storedContents } from './content-delivery.js';
 import { applyDeletes, applyFollowChanges, applyRelationChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
 import { writeContentResults, writeControlResults } from './delivery-results.js';
 import { endKeptPages } from './kept-pages.js';
+import { applyFollowNotifications } from './notifications.js';
 import { type LoggedRecord, sortOut } from './record-batch.js';
 import { crossThreshold } from './threshold-crossing.js';
 
@@ -40,6 +42,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 
   await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
+  await metrics.timed('notifications', () => applyFollowNotifications(delivery, batch));
   await metrics.timed('relations', () => applyRelationChanges(delivery, batch.relations));
   await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
   await writeControlResults(delivery, batch);

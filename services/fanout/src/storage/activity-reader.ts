@@ -2,27 +2,29 @@ import { timestampOf } from '@tideline/shared/activity-id';
 import { type Database, prepared } from '@tideline/shared/database';
 import type { TombstoneEntry } from '@tideline/shared/registers';
 
-/** What decides who gets an activity. */
-export interface Audience {
+/** What decides who gets an activity, as it is stored. */
+export interface StoredContent {
   id: string;
   actorId: string;
   /** null: everybody. */
   to: string[] | null;
+  /** To whom its object belongs; null: nobody, or what is done does not concern an owner. */
+  objectOwnerId: string | null;
 }
 
-const audiencesSql = `
-  select id, actor_id as "actorId", audience as "to" from activities
+const contentsSql = `
+  select id, actor_id as "actorId", audience as "to", object_owner_id as "objectOwnerId" from activities
   where id = any($1::uuid[]) and time between $2 and $3`;
 
-/** The stored audience of each of these activities that exists. */
-export async function readAudiences(database: Database, ids: readonly string[]): Promise<Audience[]> {
+/** Those of these activities that exist. */
+export async function readContents(database: Database, ids: readonly string[]): Promise<StoredContent[]> {
   if (ids.length === 0) {
     return [];
   }
   const times = ids.map(timestampOf);
   // The time bounds keep the look-up to the chunks that can hold the ids.
-  return database.any<Audience>(
-    prepared('read-audiences', audiencesSql, [ids, new Date(Math.min(...times)), new Date(Math.max(...times))]),
+  return database.any<StoredContent>(
+    prepared('read-contents', contentsSql, [ids, new Date(Math.min(...times)), new Date(Math.max(...times))]),
   );
 }
 
@@ -59,6 +61,9 @@ async function newestIds(
 
 /** Notes that nothing in Redis holds these activities any more. */
 export async function markPurged(database: Database, purged: readonly TombstoneEntry[]): Promise<void> {
+  if (purged.length === 0) {
+    return;
+  }
   await database.none(
     `update tombstones t set purged_at = now()
      from unnest($1::uuid[], $2::text[]) as p (activity_id, author_id)

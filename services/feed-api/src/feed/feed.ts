@@ -1,15 +1,17 @@
 import type { Activity } from '@tideline/shared/activity';
 import type { ListName } from '@tideline/shared/feed-lists';
 import type { Register } from '../inbox/register-store.js';
-import { authorActivities, homeActivities, type Stretch } from '../storage/feed-pages.js';
+import { authorActivities, homeActivities } from '../storage/feed-pages.js';
+import { notificationActivities } from '../storage/notification-pages.js';
 import type { SqlScope } from '../storage/sql-scope.js';
+import type { Stretch } from '../storage/time-windows.js';
 
 /** A feed that can be read page by page: where it is in Redis, what the rules are, and what the database says. */
 export interface Feed {
   /** Binds cursors; no spaces. */
   name: string;
   /** For metrics. */
-  kind: 'home' | 'user';
+  kind: 'home' | 'user' | 'notifications';
   reader: string;
   list: ListName;
   /** Whether outboxes of pulled authors belong in it. */
@@ -43,5 +45,18 @@ export function userFeed(author: string, reader: string): Feed {
     merges: false,
     shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
     stretch: (sql, stretch) => authorActivities(sql, author, reader, stretch),
+  };
+}
+
+/** What others did that concerns the reader. */
+export function notificationsFeed(reader: string): Feed {
+  return {
+    name: 'notifications',
+    kind: 'notifications',
+    reader,
+    list: { kind: 'notifications', userId: reader },
+    merges: false,
+    shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
+    stretch: (sql, stretch) => notificationActivities(sql, reader, stretch),
   };
 }

@@ -5,7 +5,7 @@ import { pullHome } from '../storage/naive-pull.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { userExists } from '../storage/user-store.js';
 import { idAboveWhich, idBelowWhich } from './activity-edge.js';
-import { type Feed, homeFeed, userFeed } from './feed.js';
+import { type Feed, homeFeed, notificationsFeed, userFeed } from './feed.js';
 import type { FeedTools } from './feed-tools.js';
 import { readLists } from './list-pages.js';
 import { type Page, type PageRequest, type PageSource, readPage } from './page.js';
@@ -54,6 +54,11 @@ export async function readUserFeed(
     throw noSuchUser();
   }
   return page;
+}
+
+/** What others did that concerns the reader. */
+export async function readNotificationsFeed(tools: FeedTools, reader: string, request: PageRequest): Promise<FeedPage> {
+  return readFeed(tools, notificationsFeed(reader), 'hybrid', request, collectFromLists);
 }
 
 interface Collected {

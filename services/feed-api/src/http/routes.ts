@@ -5,6 +5,7 @@ import { addCompatibilityRoutes } from './compatibility-routes.js';
 import { addFeedRoutes } from './feed-routes.js';
 import { addLaterRoutes } from './later-routes.js';
 import { addMeRoutes } from './me-routes.js';
+import { addNotificationRoutes } from './notification-routes.js';
 import type { PublicLinks } from './public-links.js';
 import { addStreamRoutes, type StreamTools } from './stream-routes.js';
 import { addUserRoutes } from './user-routes.js';
@@ -20,6 +21,7 @@ export function createApi(tools: FeedTools, streamTools: StreamTools, links: Pub
   const api = new Api();
   addFeedRoutes(api, tools, links);
   addUserRoutes(api, tools, links);
+  addNotificationRoutes(api, tools, links);
   addActivityRoutes(api, tools, links);
   addMeRoutes(api, tools);
   addCompatibilityRoutes(api, tools, links);

@@ -1,9 +1,10 @@
 import { lowestActivityId } from '@tideline/shared/activity-id';
 import type { Database } from '@tideline/shared/database';
-import type { FeedListReader, ListName } from '@tideline/shared/feed-lists';
+import type { FeedListReader, ListKind, ListName } from '@tideline/shared/feed-lists';
 import type { Logger } from '@tideline/shared/logger';
 import type { FeedApiMetrics } from '../metrics.js';
 import { authorIds, homeIds } from '../storage/feed-pages.js';
+import { notificationIds } from '../storage/notification-pages.js';
 import { SqlScope } from '../storage/sql-scope.js';
 
 export interface ListRebuilderOptions {
@@ -13,6 +14,13 @@ export interface ListRebuilderOptions {
   metrics: FeedApiMetrics;
   logger: Logger;
 }
+
+/** What each kind of list holds, from the database. */
+const newestIds: Record<ListKind, (sql: SqlScope, userId: string, limit: number) => Promise<string[]>> = {
+  inbox: homeIds,
+  outbox: authorIds,
+  notifications: notificationIds,
+};
 
 /** Rebuilds that run at a time, so that a lost Redis does not become a lost database. */
 const concurrencyMax = 4;
@@ -101,10 +109,7 @@ export class ListRebuilder {
     if (token === undefined) {
       return false;
     }
-    const sql = new SqlScope(database);
-    const ids = await (list.kind === 'inbox'
-      ? homeIds(sql, list.userId, inboxCap)
-      : authorIds(sql, list.userId, inboxCap));
+    const ids = await newestIds[list.kind](new SqlScope(database), list.userId, inboxCap);
     const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
     return lists.finish(list, token, ids, floor);
   }

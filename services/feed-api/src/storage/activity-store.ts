@@ -1,7 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { timestampOf } from '@tideline/shared/activity-id';
 import { notHidden, visibleToReader } from '@tideline/shared/naive-pull';
-import { type ActivityRow, activityColumns, activityFromRow } from './activity-columns.js';
+import { type ActivityRow, activityColumns, activityFromRow, followsAsActivities } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
 
 const visibleSql = `
@@ -17,9 +17,11 @@ export async function visibleActivity(sql: SqlScope, reader: string, id: string)
 
 const bodiesSql = `
   select ${activityColumns} from activities a
-  where a.time between $<oldest> and $<newest> and a.id = any($<ids>::uuid[])`;
+  where a.time between $<oldest> and $<newest> and a.id = any($<ids>::uuid[])
+  union all
+  select ${activityColumns} from (${followsAsActivities} where c.id = any($<ids>::uuid[]) and c.verb = 'follow') a`;
 
-/** These activities, whoever may see them. */
+/** These activities, whoever may see them, and follows as notifications show them. */
 export async function activityBodies(sql: SqlScope, ids: readonly string[]): Promise<Activity[]> {
   const times = ids.map(timestampOf);
   const rows = await sql.any<ActivityRow>(bodiesSql, {

@@ -16,14 +16,14 @@ export interface CorrectionTools {
   logger: Logger;
 }
 
-export interface Correction {
+export interface Correction<Projected = unknown> {
   /** Brings the acknowledged record into TimescaleDB, by its version. */
-  project(database: Database): Promise<unknown>;
+  project(database: Database): Promise<Projected>;
   /**
    * The calls that make readers see it, where they would not see it soon anyway. Asked for anew at each try, because
    * key names change with the cache epoch.
    */
-  publish?(cache: Cache): ScriptCall[];
+  publish?(cache: Cache, projected: Projected): ScriptCall[];
 }
 
 /**
@@ -31,7 +31,11 @@ export interface Correction {
  * record's id where that is not done within 5 s: the record is on the log and will be applied some time, but readers may
  * go on seeing what it corrects, so that the caller has to repeat it.
  */
-export async function correct(tools: CorrectionTools, recordId: string, correction: Correction): Promise<void> {
+export async function correct<Projected>(
+  tools: CorrectionTools,
+  recordId: string,
+  correction: Correction<Projected>,
+): Promise<void> {
   const late = () => new Error(`not done within ${correctionTimeoutMs} ms`);
   try {
     await beforeDeadline(projectAndPublish(tools, correction), correctionTimeoutMs, late);
@@ -45,15 +49,18 @@ export async function correct(tools: CorrectionTools, recordId: string, correcti
   }
 }
 
-async function projectAndPublish({ database, cache }: CorrectionTools, correction: Correction): Promise<void> {
-  await correction.project(database);
+async function projectAndPublish<Projected>(
+  { database, cache }: CorrectionTools,
+  correction: Correction<Projected>,
+): Promise<void> {
+  const projected = await correction.project(database);
   if (correction.publish === undefined) {
     return;
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
       await cache.settled();
-      await cache.run(correction.publish(cache));
+      await cache.run(correction.publish(cache, projected));
       return;
     } catch (error) {
       if (!isTidelineError(error, 'cache_refused') || attempt === publishAttemptsMax) {

@@ -1,6 +1,7 @@
 import { type FollowRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
+import { buryFollow } from '@tideline/shared/follow-records';
 import { applyFollows } from '@tideline/shared/projections';
-import { dropPullTokens, dropRegisters } from '@tideline/shared/registers';
+import { appendTombstones, dropPullTokens, dropRegisters } from '@tideline/shared/registers';
 import type { Caller } from '../caller.js';
 import { type CorrectionTools, correct } from '../corrections/correct.js';
 
@@ -21,16 +22,23 @@ export async function follow(tools: FollowTools, caller: Caller, follows: readon
 }
 
 /**
- * Ends a follow (I8): on the log, in TimescaleDB and in what readers check, or the outcome is unknown. Returns the id of
- * its record.
+ * Ends a follow, and the notification of it (I8): on the log, in TimescaleDB and in what readers check, or the outcome is
+ * unknown. Returns the id of its record.
  */
 export async function unfollow(tools: FollowTools & CorrectionTools, caller: Caller, ended: Follow): Promise<string> {
   const record = followRecord('unfollow', ended, caller);
   const versions = await tools.log.append([record], caller.traceparent);
   const changes = versions.map((version) => ({ ...ended, active: false, changedAt: caller.acceptedAt, version }));
   await correct(tools, record.id, {
-    project: (database) => applyFollows(database, changes),
-    publish: (cache) => [...dropRegisters(cache, [ended.followerId]), ...dropPullTokens(cache, [ended.followerId])],
+    async project(database) {
+      await applyFollows(database, changes);
+      return (await Promise.all(changes.map((change) => buryFollow(database, change)))).flat();
+    },
+    publish: (cache, buried) => [
+      ...dropRegisters(cache, [ended.followerId]),
+      ...dropPullTokens(cache, [ended.followerId]),
+      ...(buried.length === 0 ? [] : [appendTombstones(cache, buried)]),
+    ],
   });
   return record.id;
 }

@@ -1,0 +1,90 @@
+import { activityIdSchema, activityLimits } from '@tideline/shared/activity';
+import { timestampOf } from '@tideline/shared/activity-id';
+import { type Api, notImplemented } from '@tideline/shared/http/api';
+import { callingUser } from '@tideline/shared/http/authenticate';
+import { z } from 'zod';
+import type { FeedTools } from '../feed/feed-tools.js';
+import { markNotifications, readNotifications } from '../feed/read-notifications.js';
+import type { Mark } from '../storage/notification-marks.js';
+import { pageQuery } from './feed-query.js';
+import { itemSchema } from './items.js';
+import { pageBody, pageReply, pageReplyHeaders, pageSchema } from './page-reply.js';
+import type { PublicLinks } from './public-links.js';
+
+const markedMax = 100;
+const bodySizeMaxBytes = 16 * 1024;
+
+const countsShape = {
+  unseen: z.int().meta({ description: 'How many notifications the caller marked neither seen nor read' }),
+  unread: z.int().meta({ description: 'How many the caller did not mark as read' }),
+};
+
+const notificationSchema = itemSchema.extend({ seen: z.boolean(), read: z.boolean() }).meta({ id: 'Notification' });
+const notificationPageSchema = pageSchema(notificationSchema, 'Notifications')
+  .extend(countsShape)
+  .meta({ id: 'NotificationPage' });
+const countsSchema = z.strictObject(countsShape).meta({ id: 'NotificationCounts' });
+
+const markSchema = z
+  .union([
+    z.strictObject({
+      upTo: activityIdSchema
+        .refine((id) => timestampOf(id) <= Date.now() + activityLimits.futureSkewMaxMs, 'must not be in the future')
+        .meta({ description: 'This one and all older ones, also those that are delivered later' }),
+    }),
+    z.strictObject({ ids: z.array(activityIdSchema).min(1).max(markedMax) }),
+  ])
+  .meta({ id: 'MarkedNotifications' });
+
+const whatNotifies =
+  'Likes, shares and comments on what belongs to the caller, activities that have the caller in `to`, and follows of the caller, as long as they stand. Not what the caller did, and nothing of whom the caller muted or a block is with.';
+
+export function addNotificationRoutes(api: Api, tools: FeedTools, links: PublicLinks): void {
+  api.add(
+    {
+      method: 'get',
+      path: '/v1/feeds/notifications',
+      tag: 'Notifications',
+      summary: 'What others did that concerns the caller',
+      description: `${whatNotifies} \`unseen\` and \`unread\` count all of them, not just the page. \`aggregate=true\` is not built yet and answers 501.`,
+      scope: 'read',
+      query: pageQuery.extend({ aggregate: z.enum(['true', 'false']).default('false') }),
+      replies: {
+        200: { description: 'A page, newest first', schema: notificationPageSchema, headers: pageReplyHeaders },
+      },
+      errors: ['invalid_cursor', 'not_implemented'],
+      etag: true,
+    },
+    async ({ principal, query: { aggregate, ...page }, request }) => {
+      if (aggregate === 'true') {
+        throw notImplemented('aggregate=true');
+      }
+      const read = await readNotifications(tools, callingUser(request, principal), page);
+      const { unseen, unread } = read;
+      return pageReply(request, links, read, { ...pageBody(request, links, read), unseen, unread });
+    },
+  );
+
+  addMarkRoute('seen', 'Marks notifications as seen');
+  addMarkRoute('read', 'Marks notifications as read, and so as seen');
+
+  function addMarkRoute(mark: Mark, summary: string): void {
+    api.add(
+      {
+        method: 'post',
+        path: `/v1/feeds/notifications/${mark}`,
+        tag: 'Notifications',
+        summary,
+        description:
+          'Marks stay, and marking again changes nothing, so that this can be repeated. What is not a notification of the caller is passed over.',
+        scope: 'write',
+        body: { schema: markSchema, what: 'body', sizeMaxBytes: bodySizeMaxBytes },
+        replies: { 200: { description: 'Marked; what is left', schema: countsSchema } },
+      },
+      async ({ principal, body, request }) => ({
+        status: 200,
+        body: await markNotifications(tools, callingUser(request, principal), mark, body),
+      }),
+    );
+  }
+}
