@@ -69,6 +69,9 @@ async function warm(): Promise<void> {
   for (const author of [...authors, celebrity]) {
     await platform.feedApi.succeed('GET', `/v1/users/${author}/feed`);
   }
+  for (const actAs of [...readers, ...authors, celebrity]) {
+    await platform.feedApi.succeed('GET', '/v1/feeds/notifications', { actAs });
+  }
   await platform.settle();
 }
 
@@ -130,7 +133,7 @@ function swapped(ids: string[], floor: string): Buffer[] {
 
 test('a healthy system is equal, everywhere', async () => {
   const report = await verify();
-  expect(report).toEqual({ readers: users, inboxes: 8, outboxes: 4, different: [], undecided: [] });
+  expect(report).toEqual({ readers: users, inboxes: 8, outboxes: 4, notifications: 12, different: [], undecided: [] });
   expect(await verifyCommand('--all', '--json')).toMatchObject({
     status: 0,
     stdout: expect.stringContaining('"readers": 16') as string,
@@ -156,7 +159,7 @@ test('what is wrong is printed by reader, with status 1; repaired it is 0', asyn
   await warm();
   expect(await verifyCommand('--all')).toMatchObject({
     status: 0,
-    stdout: expect.stringContaining('8 inboxes and 4 outboxes') as string,
+    stdout: expect.stringContaining('8 inboxes, 4 outboxes and 12 lists of notifications') as string,
   });
 });
 
@@ -273,6 +276,31 @@ const plants: Plant[] = [
     ],
   },
   {
+    fault: 'notifications without one of the follows',
+    plant: () =>
+      changeList(keys.list('notifications', celebrity), (ids, floor) => encodeReadyList(ids.slice(1), floor)),
+    found: () => [
+      {
+        reader: celebrity,
+        differences: [
+          {
+            list: 'notifications',
+            fault: 'missing',
+            id: expect.any(String) as string,
+            authorId: expect.stringMatching(/^reader-/) as string,
+          },
+        ],
+      },
+    ],
+  },
+  {
+    fault: 'notifications with what does not concern their reader',
+    plant: () => changeList(keys.list('notifications', reader), withMore(newest(stranger))),
+    found: () => [
+      { reader, differences: [{ list: 'notifications', fault: 'extra', id: newest(stranger), authorId: stranger }] },
+    ],
+  },
+  {
     fault: 'a list that no service writes',
     plant: () => platform.redis.rpop(keys.list('inbox', reader)),
     found: () => [{ reader, differences: [{ list: 'inbox', fault: 'damaged', id: '', authorId: undefined }] }],
@@ -286,7 +314,14 @@ test.each(plants)('$fault is found, repaired, and then gone', async ({ plant, fo
   expect(repaired).toEqual(found());
   expect(different).toEqual([]);
   await warm();
-  expect(await verify()).toEqual({ readers: users, inboxes: 8, outboxes: 4, different: [], undecided: [] });
+  expect(await verify()).toEqual({
+    readers: users,
+    inboxes: 8,
+    outboxes: 4,
+    notifications: 12,
+    different: [],
+    undecided: [],
+  });
 });
 
 test('what was deleted is no difference while it is being taken out, and one when it is back after that', async () => {

@@ -36,7 +36,7 @@ export async function verifyFeeds(
   options: VerifyOptions,
 ): Promise<VerifyReport> {
   const patience = new Patience(options.patienceMs);
-  const report: VerifyReport = { readers: 0, inboxes: 0, outboxes: 0, different: [], undecided: [] };
+  const report: VerifyReport = { readers: 0, inboxes: 0, outboxes: 0, notifications: 0, different: [], undecided: [] };
   options.onStart(await countOf(tools, choice));
   for await (const group of groupsOf(tools, choice)) {
     const verified = await verifyReaders(tools, group, patience);
@@ -61,6 +61,7 @@ async function repair(tools: VerifyTools, report: VerifyReport, patience: Patien
       readers: 0,
       inboxes: 0,
       outboxes: 0,
+      notifications: 0,
       different,
       undecided,
       ...(undecidedBecause !== undefined && { undecidedBecause }),
@@ -73,6 +74,7 @@ function add(report: VerifyReport, verified: Verification): void {
   report.readers += verified.readers;
   report.inboxes += verified.inboxes;
   report.outboxes += verified.outboxes;
+  report.notifications += verified.notifications;
   report.different.push(...verified.different);
   report.undecided.push(...verified.undecided);
   if (verified.undecidedBecause !== undefined) {

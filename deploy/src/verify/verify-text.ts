@@ -6,7 +6,7 @@ const idsShownMax = 10;
 
 /** The report for people: a line for each reader, list and fault with its ids, then a summary. */
 export function verifyText(report: VerifyReport): string {
-  const { readers, inboxes, outboxes, different, undecided, undecidedBecause, repaired } = report;
+  const { readers, inboxes, outboxes, notifications, different, undecided, undecidedBecause, repaired } = report;
   const lines: string[] = [];
   if (repaired !== undefined) {
     lines.push(...section('repaired, by dropping what was wrong; it is built anew when it is next read', repaired));
@@ -14,7 +14,7 @@ export function verifyText(report: VerifyReport): string {
   lines.push(...section(repaired === undefined ? 'different' : 'still different', different));
   lines.push(...section(`undecided, because ${undecidedBecause ?? ''}`, undecided));
   lines.push(
-    `Compared with the database: ${readers} readers, of whom ${inboxes} inboxes and ${outboxes} outboxes are in Redis.`,
+    `Compared with the database: ${readers} readers, of whom ${inboxes} inboxes, ${outboxes} outboxes and ${notifications} lists of notifications are in Redis.`,
     `${different.length} differ${repaired === undefined ? '' : `, ${repaired.length} were repaired`}, ${undecided.length} are undecided.`,
   );
   return lines.join('\n');

@@ -1,6 +1,7 @@
 import { highestActivityId } from '../activity-id.js';
 import type { Cache } from '../cache.js';
 import { type Database, inSnapshot, type Queryable } from '../database.js';
+import type { ListKind } from '../feed-lists.js';
 import { tombstoneName } from '../registers.js';
 import { readStoredFeeds, type StoredFeeds, type StoredList } from './stored-feeds.js';
 import {
@@ -8,6 +9,7 @@ import {
   accountFor,
   homeDownTo,
   idsInHome,
+  notificationsDownTo,
   outboxDownTo,
   standingsOf,
   type TrueItem,
@@ -17,7 +19,7 @@ import {
 export type Fault = 'missing' | 'extra' | 'misordered' | 'damaged';
 
 export interface Difference {
-  list: 'inbox' | 'outbox';
+  list: ListKind;
   fault: Fault;
   /** Empty for a damaged list. */
   id: string;
@@ -35,6 +37,7 @@ export interface Look {
   reader: string;
   inbox: StoredList['state'];
   outbox: StoredList['state'];
+  notifications: StoredList['state'];
   found: FoundDifference[];
 }
 
@@ -44,11 +47,16 @@ export async function lookAt(database: Database, cache: Cache, readers: readonly
   return inSnapshot(database, async (snapshot) => {
     const looks: Look[] = [];
     for (const feeds of stored) {
-      const found = [...(await compareInbox(snapshot, feeds)), ...(await compareOutbox(snapshot, feeds))];
+      const found = [
+        ...(await compareInbox(snapshot, feeds)),
+        ...(await compareOutbox(snapshot, feeds)),
+        ...(await compareNotifications(snapshot, feeds)),
+      ];
       looks.push({
         reader: feeds.reader,
         inbox: feeds.inbox.state,
         outbox: feeds.outbox.state,
+        notifications: feeds.notifications.state,
         found: await withStandings(snapshot, feeds.reader, found),
       });
     }
@@ -63,7 +71,7 @@ export async function lookAt(database: Database, cache: Cache, readers: readonly
  * deletion which fanout calls done.
  */
 async function compareInbox(snapshot: Queryable, feeds: StoredFeeds): Promise<Difference[]> {
-  const { reader, inbox, merged } = feeds;
+  const { reader, inbox, merged, register } = feeds;
   if (inbox.state !== 'ready') {
     return damageOf('inbox', inbox);
   }
@@ -72,7 +80,7 @@ async function compareInbox(snapshot: Queryable, feeds: StoredFeeds): Promise<Di
   );
   const truth = await homeDownTo(snapshot, reader, inbox.floor, floors);
   const ids = new Set([...inbox.ids, ...Array.from(merged.values(), (list) => idsFrom(list, inbox.floor)).flat()]);
-  const filter = readersFilter(feeds);
+  const filter = filterOf(feeds, [...(register?.unfollowed ?? []), ...(register?.hidden ?? [])]);
   const missing = truth.filter(({ id, authorId }) => !ids.has(id) || filter(id, authorId));
 
   const expected = new Set(truth.map(({ id }) => id));
@@ -107,9 +115,36 @@ async function compareOutbox(snapshot: Queryable, feeds: StoredFeeds): Promise<D
   ];
 }
 
-/** Whether a page would leave out an activity of its lists. */
-function readersFilter({ reader, register, tombstones }: StoredFeeds): (id: string, authorId: string) => boolean {
-  const authors = new Set([...(register?.unfollowed ?? []), ...(register?.hidden ?? [])]);
+/** Whom the reader follows does not matter here, mutes and blocks do. */
+async function compareNotifications(snapshot: Queryable, feeds: StoredFeeds): Promise<Difference[]> {
+  const { reader, notifications, register } = feeds;
+  if (notifications.state !== 'ready') {
+    return damageOf('notifications', notifications);
+  }
+  const truth = await notificationsDownTo(snapshot, reader, notifications.floor);
+  const ids = new Set(notifications.ids);
+  const filter = filterOf(feeds, register?.hidden ?? []);
+  const missing = truth.filter(({ id, authorId }) => !ids.has(id) || filter(id, authorId));
+  const expected = new Set(truth.map(({ id }) => id));
+  const unexpected = [...ids].filter((id) => !expected.has(id));
+  const accounts = await accountFor(snapshot, reader, unexpected);
+  const extra = unexpected.filter((id) => {
+    const account = accounts.get(id);
+    return !isHidden(feeds, account) && !isBeingDeleted(feeds, account);
+  });
+  return [
+    ...differences('notifications', 'missing', missing),
+    ...differences('notifications', 'extra', itemsOf(extra, accounts)),
+    ...differences('notifications', 'misordered', itemsOf(misordered(notifications), new Map())),
+  ];
+}
+
+/** Whether a page would leave out an activity of its lists: for its author, or because it is deleted. */
+function filterOf(
+  { reader, tombstones }: StoredFeeds,
+  leftOut: readonly string[],
+): (id: string, authorId: string) => boolean {
+  const authors = new Set(leftOut);
   authors.delete(reader);
   return (id, authorId) => authors.has(authorId) || tombstones?.has(tombstoneName(id, authorId)) === true;
 }
@@ -119,11 +154,18 @@ function isTakenOut(feeds: StoredFeeds, account: Account | undefined): boolean {
   if (account === undefined) {
     return false;
   }
-  const { register } = feeds;
+  const { reader, register } = feeds;
   const { authorId } = account;
   const unfollowed = register?.unfollowed.includes(authorId) ?? account.unfollowed;
-  const hidden = register?.hidden.includes(authorId) ?? account.hidden;
-  return (authorId !== feeds.reader && (unfollowed || hidden)) || isBeingDeleted(feeds, account);
+  return (authorId !== reader && unfollowed) || isHidden(feeds, account) || isBeingDeleted(feeds, account);
+}
+
+function isHidden({ reader, register }: StoredFeeds, account: Account | undefined): boolean {
+  return (
+    account !== undefined &&
+    account.authorId !== reader &&
+    (register?.hidden.includes(account.authorId) ?? account.hidden)
+  );
 }
 
 function isBeingDeleted({ tombstones }: StoredFeeds, account: Account | undefined): boolean {

@@ -8,6 +8,7 @@ import {
 import type { Cache, ScriptCall } from '../cache.js';
 import type { Database } from '../database.js';
 import { bucketOf, type FeedKeys } from '../feed-keys.js';
+import { listKinds } from '../feed-lists.js';
 import { loadScript } from '../redis-script.js';
 import {
   decodeRegister,
@@ -37,6 +38,7 @@ export interface StoredFeeds {
   reader: string;
   inbox: StoredList;
   outbox: StoredList;
+  notifications: StoredList;
   /** undefined: missing or being loaded, so that the database is asked instead. */
   register: RegisterContent | undefined;
   /** The outboxes that a home page merges into the inbox, by author. */
@@ -44,6 +46,9 @@ export interface StoredFeeds {
   /** Recent deletions, as `tombstoneName` calls them; undefined where the database is asked instead. */
   tombstones: ReadonlySet<string> | undefined;
 }
+
+/** Of each reader, the register and the lists in the order of their kinds. */
+const answersEach = 1 + listKinds.length;
 
 const mergedAuthorsSql = `
   select f.follower_id as reader, a.author_id as "authorId", case when a.mode = 'push' then a.watermark end as watermark
@@ -63,20 +68,19 @@ export async function readStoredFeeds(
     wholeCall(keys, 0, keys.tombstones()),
     ...readers.flatMap((reader) => {
       const bucket = bucketOf(reader);
-      return [
-        keys.list('inbox', reader, bucket),
-        keys.list('outbox', reader, bucket),
-        keys.register(reader, bucket),
-      ].map((key) => wholeCall(keys, bucket, key));
+      const lists = listKinds.map((kind) => keys.list(kind, reader, bucket));
+      return [keys.register(reader, bucket), ...lists].map((key) => wholeCall(keys, bucket, key));
     }),
   ]);
   const feeds = readers.map((reader, i) => {
-    const [inbox = [], outbox = [], [register = Buffer.alloc(0)] = []] = answers.slice(i * 3, i * 3 + 3);
+    const [[register = Buffer.alloc(0)] = [], ...lists] = answers.slice(i * answersEach, (i + 1) * answersEach);
+    const [inbox = missing, outbox = missing, notifications = missing] = lists.map(decodeStoredList);
     const known = decodeRegister(register);
     return {
       reader,
-      inbox: decodeStoredList(inbox),
-      outbox: decodeStoredList(outbox),
+      inbox,
+      outbox,
+      notifications,
       register: known,
       mergedAuthors: known?.merged ?? follows.filter((follow) => follow.reader === reader),
       tombstones: decodeTombstones(tombstones),

@@ -1,4 +1,5 @@
 import type { Queryable } from '../database.js';
+import { naiveNotifications } from '../naive-notifications.js';
 import { naivePull, notHidden } from '../naive-pull.js';
 
 /** What feeds ought to hold, as plain queries over one snapshot of the database. */
@@ -27,6 +28,13 @@ export async function homeDownTo(
   floors: ReadonlyMap<string, string>,
 ): Promise<TrueItem[]> {
   return snapshot.any<TrueItem>(home, { reader, floor, authors: [...floors.keys()], floors: [...floors.values()] });
+}
+
+const notifications = naiveNotifications('a.id, a.actor_id as "authorId"', 'a.id >= $<floor>');
+
+/** What concerns the reader, down to `floor`, newest first. */
+export async function notificationsDownTo(snapshot: Queryable, reader: string, floor: string): Promise<TrueItem[]> {
+  return snapshot.any<TrueItem>(notifications, { reader, floor });
 }
 
 const among = 'a.id = any($<ids>::uuid[]) and a.time between activity_time($<lowest>) and activity_time($<highest>)';
@@ -68,10 +76,13 @@ const accounts = `
     exists (
       select from tombstones t
       where t.activity_id = a.id and t.author_id = a.actor_id and t.purged_at is null) as "beingDeleted"
-  from activities a
-  where ${among}`;
+  from (
+    select a.id, a.actor_id from activities a where ${among}
+    union
+    select c.id, c.actor_id from control_activities c where c.id = any($<ids>::uuid[]) and c.verb = 'follow'
+  ) a`;
 
-/** By id; none of what the database does not have. */
+/** Also of follows. By id; none of what the database does not have. */
 export async function accountFor(
   snapshot: Queryable,
   reader: string,

@@ -4,6 +4,7 @@ import type { Database } from '../database.js';
 import { isTidelineError } from '../errors.js';
 import type { LogProgress } from '../log-progress.js';
 import { type Difference, type FoundDifference, type Look, lookAt } from './look.js';
+import type { StoredList } from './stored-feeds.js';
 
 /**
  * Holds what Redis has of feeds against the naive pull, while the system goes on (E12).
@@ -50,6 +51,7 @@ export interface Verification {
   /** Lists that were ready, and so were compared. */
   inboxes: number;
   outboxes: number;
+  notifications: number;
   different: ReaderDifferences[];
   /** What differed so far of those who could not be judged. */
   undecided: ReaderDifferences[];
@@ -86,12 +88,17 @@ export async function verifyReaders(
   }
   return {
     readers: readers.length,
-    inboxes: looks.filter(({ inbox }) => inbox === 'ready' || inbox === 'damaged').length,
-    outboxes: looks.filter(({ outbox }) => outbox === 'ready' || outbox === 'damaged').length,
+    inboxes: looks.filter(({ inbox }) => isThere(inbox)).length,
+    outboxes: looks.filter(({ outbox }) => isThere(outbox)).length,
+    notifications: looks.filter(({ notifications }) => isThere(notifications)).length,
     different,
     undecided: suspects.map(({ reader, found }) => ({ reader, differences: found.map(plain) })),
     ...(suspects.length > 0 && { undecidedBecause }),
   };
+}
+
+function isThere(state: StoredList['state']): boolean {
+  return state === 'ready' || state === 'damaged';
 }
 
 /** How long fanout may be waited for, over all calls together: one that is frozen is found so only once. */
