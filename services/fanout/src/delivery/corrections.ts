@@ -13,6 +13,7 @@ import { readFollowsById } from '../storage/follow-history.js';
 import { followerPages } from '../storage/follower-store.js';
 import type { Delivery } from './delivery.js';
 import { notifiedBy, removeFollows } from './notifications.js';
+import { recordPulledDeletes } from './pulled-news.js';
 import type { RecordBatch } from './record-batch.js';
 
 /** More changes than this in one batch are an import: then dropping the inboxes costs less than merging into them. */
@@ -80,16 +81,16 @@ export async function applyDeletes(delivery: Delivery, deletes: RecordBatch['del
   const tombstones = deletes.map(({ record }) => ({ activityId: record.objectId, authorId: record.authorId }));
   await cache.run([appendTombstones(cache, tombstones)]);
 
-  const authors = new Map(
-    tombstones.map(({ activityId, authorId }) => [tombstoneName(activityId, authorId), authorId]),
-  );
+  const authors = new Set(tombstones.map(({ activityId, authorId }) => tombstoneName(activityId, authorId)));
   const ids = [...new Set(tombstones.map(({ activityId }) => activityId))];
   // Deleting what is somebody else's does nothing.
-  for (const content of await readContents(database, ids)) {
-    if (authors.has(tombstoneName(content.id, content.actorId))) {
-      await removeActivity(delivery, content);
-    }
+  const contents = (await readContents(database, ids)).filter(({ id, actorId }) =>
+    authors.has(tombstoneName(id, actorId)),
+  );
+  for (const content of contents) {
+    await removeActivity(delivery, content);
   }
+  await recordPulledDeletes(delivery, contents);
   const follows = await readFollowsById(database, ids);
   await removeFollows(
     delivery,

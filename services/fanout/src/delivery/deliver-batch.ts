@@ -6,6 +6,7 @@ import type { Delivery } from './delivery.js';
 import { writeContentResults, writeControlResults } from './delivery-results.js';
 import { endKeptPages } from './kept-pages.js';
 import { applyFollowNotifications } from './notifications.js';
+import { recordPulledContents } from './pulled-news.js';
 import { type LoggedRecord, sortOut } from './record-batch.js';
 import { crossThreshold } from './threshold-crossing.js';
 
@@ -31,13 +32,15 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   const changed = await authors.followsChanged(persisted.follows);
   const actors = new Set(batch.contents.map(({ record }) => record.actorId));
   const loaded = await metrics.timed('followers', () => authors.load(actors));
-  // At once: a reader that finds an id before its body reads it from the database.
-  const [delivered] = await Promise.all([
-    metrics.timed('deliver', () => deliverContents(delivery, contents, loaded)),
+  // At once, and on one connection the bodies are first: whoever is told of an id live finds its body. A reader that does
+  // not reads it from the database.
+  const [, delivered] = await Promise.all([
     metrics.timed('bodies', () => cacheBodies(delivery, batch, persisted)),
+    metrics.timed('deliver', () => deliverContents(delivery, contents, loaded)),
     cacheDescriptions(delivery, batch),
     endKeptPages(delivery, batch),
   ]);
+  await recordPulledContents(delivery, batch, persisted, contents, delivered);
   await metrics.timed('results', () => writeContentResults(delivery, batch, loaded, delivered));
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 

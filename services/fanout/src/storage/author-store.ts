@@ -51,3 +51,12 @@ export async function setAuthorMode(
     }
   });
 }
+
+/** Those of these authors whose outboxes some reader may merge. */
+export async function mergedAuthors(database: Database, authorIds: readonly string[]): Promise<Set<string>> {
+  const rows = await database.any<{ author_id: string }>(
+    `select author_id from authors where author_id = any($1) and (mode <> 'push' or watermark is not null)`,
+    [authorIds],
+  );
+  return new Set(rows.map((row) => row.author_id));
+}

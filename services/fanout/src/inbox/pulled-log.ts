@@ -1,0 +1,22 @@
+import type { Cache } from '@tideline/shared/cache';
+import type { PartitionHold } from '@tideline/shared/feed-lists';
+import { encodeLiveRecords, type LiveRecord, recordLive } from '@tideline/shared/live-records';
+import { loadScript } from '@tideline/shared/redis-script';
+
+const appendPulledScript = loadScript('append-pulled', import.meta.url, recordLive);
+
+/**
+ * Records what merged authors did, of whom each record names one as its user. What was recorded is not again. Throws
+ * `fenced`, or what is worth repeating: `cache_refused` and `unavailable`.
+ */
+export async function appendPulled(cache: Cache, hold: PartitionHold, records: readonly LiveRecord[]): Promise<void> {
+  if (records.length === 0) {
+    return;
+  }
+  const { keys } = cache;
+  await cache.runOne(
+    appendPulledScript,
+    [keys.bucketEpoch(0), keys.fences(0), keys.livePulled(), keys.livePulledIds()],
+    [keys.epoch, hold.partition, hold.fence, keys.liveChannel, encodeLiveRecords(records)],
+  );
+}
