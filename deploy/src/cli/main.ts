@@ -1,6 +1,7 @@
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import { Command, CommanderError } from 'commander';
 import { addImportCommand } from './import-command.js';
+import { addInboxCommand } from './inbox-command.js';
 import { addKeysCommand } from './keys-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
@@ -20,6 +21,7 @@ addImportCommand(program);
 addSeedCommand(program);
 addKeysCommand(program);
 addVerifyCommand(program);
+addInboxCommand(program);
 
 try {
   await program.parseAsync();
