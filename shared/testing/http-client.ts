@@ -1,5 +1,6 @@
 import type { FeedItem } from '@tideline/shared/activity';
 import { type Contract, readContract } from './contract.js';
+import { EventStreamClient } from './event-stream-client.js';
 
 export interface RequestOptions {
   /** Sent as JSON. */
@@ -45,15 +46,10 @@ export class HttpClient {
   }
 
   async request<Body>(method: string, path: string, options: RequestOptions = {}): Promise<HttpAnswer<Body>> {
-    const { body, key = serviceKey, actAs, headers } = options;
+    const { body } = options;
     const response = await fetch(`${this.origin}${path}`, {
       method,
-      headers: {
-        'x-app-key': key,
-        ...(actAs === undefined ? {} : { 'x-act-as': actAs }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headersOf(options) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -77,6 +73,18 @@ export class HttpClient {
     return body;
   }
 
+  /** Opens a stream of events and goes on reading it, wherever it is lost, until it is closed. */
+  stream(path: string, options: Omit<RequestOptions, 'body'> = {}, lastEventId?: string): EventStreamClient {
+    this.#contract ??= readContract(this.origin);
+    return new EventStreamClient({
+      origin: this.origin,
+      path,
+      headers: headersOf(options),
+      lastEventId,
+      contract: this.#contract,
+    });
+  }
+
   /** Walks a feed from its first page to its last and returns all items, as they are now: none of what was kept. */
   async walk(path: string, reader: string, limit: number, query: Record<string, string> = {}): Promise<FeedItem[]> {
     const items: FeedItem[] = [];
@@ -97,6 +105,10 @@ export class HttpClient {
     }
     throw new Error(`${path} does not end`);
   }
+}
+
+function headersOf({ key = serviceKey, actAs, headers }: RequestOptions): Record<string, string> {
+  return { 'x-app-key': key, ...(actAs === undefined ? {} : { 'x-act-as': actAs }), ...headers };
 }
 
 function isJson(contentType: string | null): boolean {
