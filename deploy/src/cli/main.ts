@@ -6,6 +6,7 @@ import { addKeysCommand } from './keys-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
 import { addVerifyCommand } from './verify-command.js';
+import { addWatchCommand } from './watch-command.js';
 
 /**
  * 0: done. 1: failed. 2: wrong usage or a wrong setting; nothing was done. 130: stopped by Ctrl-C. `verify` has one more.
@@ -22,6 +23,7 @@ addSeedCommand(program);
 addKeysCommand(program);
 addVerifyCommand(program);
 addInboxCommand(program);
+addWatchCommand(program);
 
 try {
   await program.parseAsync();

@@ -18,9 +18,13 @@ export interface TargetOptions {
 export function addTargetOptions(command: Command): Command {
   return command
     .addOption(new Option('--url <url>', 'ingest').default('http://127.0.0.1:8081').argParser(httpUrl))
-    .addOption(new Option('--feed-api <url>', 'feed-api').default('http://127.0.0.1:8080').argParser(httpUrl))
+    .addOption(feedApiOption())
     .option('--key <key>', "a service's key", demoKey)
     .option('--again', 'post everything, whatever was posted before; what is there stays as it is', false);
+}
+
+export function feedApiOption(): Option {
+  return new Option('--feed-api <url>', 'feed-api').default('http://127.0.0.1:8080').argParser(httpUrl);
 }
 
 function httpUrl(text: string): string {
