@@ -11,6 +11,7 @@ import { healthRow } from './health-row.js';
 import { httpRow } from './http-row.js';
 import { processRow } from './process-row.js';
 import { readsRow } from './reads-row.js';
+import { streamsRow } from './streams-row.js';
 
 /** Where it is kept, from the root of the checkout. */
 export const dashboardFile = 'deploy/grafana/dashboards/tideline.json';
@@ -32,7 +33,8 @@ export function tidelineDashboard(): Dashboard {
     .tooltip(DashboardCursorSync.Crosshair)
     .readonly()
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'));
-  for (const { title, panels } of [healthRow(), httpRow(), acceptanceRow(), deliveryRow(), readsRow(), processRow()]) {
+  const rows = [healthRow(), httpRow(), acceptanceRow(), deliveryRow(), readsRow(), streamsRow(), processRow()];
+  for (const { title, panels } of rows) {
     builder.withRow(new RowBuilder(title));
     for (const panel of panels) {
       builder.withPanel(panel);
