@@ -54,6 +54,12 @@ export class BenchSystem {
     this.#fanout = undefined;
   }
 
+  /** Kills it without a warning, and starts it again where it was. */
+  async killFeedApi(): Promise<void> {
+    await this.#parts.feedApi.kill();
+    this.#parts.feedApi = await ServiceProcess.start('feed-api', this.#parts.installation, this.#parts.feedApi.ports);
+  }
+
   /** Where its servers are, for tools that connect by themselves. */
   get serverConfig(): ServerConfig {
     const { installation } = this.#parts;

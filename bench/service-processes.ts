@@ -9,18 +9,21 @@ import { resultsFolder } from './results.js';
 
 export type ServiceName = 'ingest' | 'fanout' | 'feed-api';
 
+interface Ports {
+  http: number;
+  operations: number;
+}
+
 /** One service as a process of its own, as in production, so that it does not share an event loop with the load. */
 export class ServiceProcess {
-  readonly httpPort: number;
+  readonly ports: Ports;
   readonly #name: ServiceName;
-  readonly #operationsPort: number;
   readonly #child: ChildProcess;
   #output = '';
 
-  private constructor(name: ServiceName, ports: { http: number; operations: number }, installation: Installation) {
+  private constructor(name: ServiceName, ports: Ports, installation: Installation) {
     this.#name = name;
-    this.httpPort = ports.http;
-    this.#operationsPort = ports.operations;
+    this.ports = ports;
     const main = fileURLToPath(new URL(`../services/${name}/src/main.ts`, import.meta.url));
     this.#child = spawn(
       process.execPath,
@@ -43,10 +46,9 @@ export class ServiceProcess {
     }
   }
 
-  /** Resolves when the service says that it is ready. */
-  static async start(name: ServiceName, installation: Installation): Promise<ServiceProcess> {
-    const ports = { http: await freePort(), operations: await freePort() };
-    const started = new ServiceProcess(name, ports, installation);
+  /** Resolves when the service says that it is ready. On free ports unless given. */
+  static async start(name: ServiceName, installation: Installation, ports?: Ports): Promise<ServiceProcess> {
+    const started = new ServiceProcess(name, ports ?? (await freePorts()), installation);
     await waitUntil(`${name} is ready`, () => started.#isReady());
     return started;
   }
@@ -58,13 +60,25 @@ export class ServiceProcess {
   }
 
   metrics(): Promise<MetricsPage> {
-    return readMetrics(this.#operationsPort);
+    return readMetrics(this.ports.operations);
+  }
+
+  get httpPort(): number {
+    return this.ports.http;
   }
 
   async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (!this.#hasEnded) {
       const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
+      this.#child.kill(signal);
       await exited;
     }
   }
@@ -73,7 +87,7 @@ export class ServiceProcess {
     if (this.#hasEnded) {
       throw new Error(`${this.#name} ended: ${this.#output}`);
     }
-    return fetch(`http://127.0.0.1:${this.#operationsPort}/readyz`).then(
+    return fetch(`http://127.0.0.1:${this.ports.operations}/readyz`).then(
       (response) => response.ok,
       () => false,
     );
@@ -82,6 +96,10 @@ export class ServiceProcess {
   get #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
+}
+
+async function freePorts(): Promise<Ports> {
+  return { http: await freePort(), operations: await freePort() };
 }
 
 /** `BENCH_PROFILE=fanout` writes a CPU profile of each such process into the results' folder when it stops. */
