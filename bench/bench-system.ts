@@ -1,4 +1,3 @@
-import type { AgreedSettings } from '@tideline/shared/agreed-settings';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import type { ServerConfig } from '@tideline/shared/config';
@@ -11,7 +10,7 @@ import { HttpClient } from '@tideline/testing/http-client';
 import type { MetricsPage } from '@tideline/testing/metrics-page';
 import { findServers } from '@tideline/testing/servers';
 import { waitUntil } from '@tideline/testing/wait-until';
-import { type Installation, install, uninstall } from './installation.js';
+import { type Installation, type InstallationSettings, install, uninstall } from './installation.js';
 import { ServiceProcess } from './service-processes.js';
 
 const lagTimeoutMs = 600_000;
@@ -101,7 +100,7 @@ export class BenchSystem {
 /** Finds or starts servers, runs the bench on a system of its own there, and removes whatever it made. */
 export async function withBenchSystem(
   bench: (system: BenchSystem) => Promise<void>,
-  settings: Partial<AgreedSettings> = {},
+  settings: Partial<InstallationSettings> = {},
 ): Promise<void> {
   const servers = await findServers(process.env);
   try {

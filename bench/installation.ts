@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setUp } from '@tideline/deploy/setup/set-up';
 import { tearDown } from '@tideline/deploy/setup/tear-down';
+import { aggregationDefault } from '@tideline/shared/aggregation-rules';
 import type { AgreedSettings } from '@tideline/shared/agreed-settings';
 import type { Cache } from '@tideline/shared/cache';
 import type { TestServers } from '@tideline/testing/test-servers';
@@ -22,8 +23,11 @@ export interface Installation {
   TIDELINE_FOLLOWER_THRESHOLD: string;
 }
 
+/** What benches may set otherwise. */
+export type InstallationSettings = Pick<AgreedSettings, 'inboxCap' | 'followerThreshold'>;
+
 /** Makes a database and topics apart from everybody else's on these servers. */
-export async function install(urls: TestServers['urls'], settings: AgreedSettings): Promise<Installation> {
+export async function install(urls: TestServers['urls'], settings: InstallationSettings): Promise<Installation> {
   const namespace = `bench${randomBytes(4).toString('hex')}`;
   const databaseUrl = new URL(urls.TIDELINE_DATABASE_URL);
   databaseUrl.pathname = `/tideline_${namespace}`;
@@ -59,6 +63,7 @@ function setUpConfig(installation: Installation) {
     replicationFactor: 1,
     inboxCap: Number(installation.TIDELINE_INBOX_CAP),
     followerThreshold: Number(installation.TIDELINE_FOLLOWER_THRESHOLD),
+    aggregation: aggregationDefault,
     demo: true,
   };
 }

@@ -3,16 +3,19 @@ import { TidelineError } from './errors.js';
 
 /**
  * Settings about which all processes of an installation have to agree: with two caps, what one process keeps another
- * trims; with two thresholds they would make the same author pushed and pulled in turn.
+ * trims; with two thresholds they would make the same author pushed and pulled in turn; with two sets of rules, groups
+ * would change from page to page.
  */
 export interface AgreedSettings {
   inboxCap: number;
   followerThreshold: number;
+  aggregation: string;
 }
 
 const variables: Record<keyof AgreedSettings, string> = {
   inboxCap: 'TIDELINE_INBOX_CAP',
   followerThreshold: 'TIDELINE_FOLLOWER_THRESHOLD',
+  aggregation: 'TIDELINE_AGGREGATION',
 };
 
 export interface AgreedSetting {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { aggregationDefault, aggregationSchema } from './aggregation-rules.js';
 import { TidelineError } from './errors.js';
 
 /**
@@ -85,6 +86,12 @@ export const feedSettings = {
   TIDELINE_INBOX_CAP: count(500, 5_000),
   /** Authors with more followers are pulled (C3). */
   TIDELINE_FOLLOWER_THRESHOLD: count(10_000, 10_000_000),
+};
+
+/** What set-up and feed-api have to agree about besides. */
+export const aggregationSettings = {
+  /** Which activities are one item where feeds are aggregated (C6). */
+  TIDELINE_AGGREGATION: aggregationSchema.default(aggregationDefault),
 };
 
 /** Reads settings; an empty variable counts as not set. Throws a `configuration` error that names each variable. */

@@ -5,6 +5,7 @@ import { tearDown } from '@tideline/deploy/setup/tear-down';
 import { type FanoutService, startFanout } from '@tideline/fanout/service';
 import { type FeedApiService, startFeedApi } from '@tideline/feed-api/service';
 import { type IngestService, startIngest } from '@tideline/ingest/service';
+import { aggregationDefault } from '@tideline/shared/aggregation-rules';
 import type { DoorConfig } from '@tideline/shared/door-settings';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { readLags } from '@tideline/shared/log-progress';
@@ -24,6 +25,8 @@ export interface PlatformOptions {
   replicationFactor?: number;
   inboxCap?: number;
   followerThreshold?: number;
+  /** Rules of aggregated feeds. */
+  aggregation?: string;
   /** 0 unless given: what feeds are held against is what the database says now. */
   pullCacheMs?: number;
   /** Of feed-api; 100 unless given. */
@@ -130,6 +133,7 @@ export class Platform {
       TIDELINE_OPERATIONS_PORT: String(await freePort()),
       TIDELINE_INBOX_CAP: String(settings.inboxCap),
       TIDELINE_FOLLOWER_THRESHOLD: String(settings.followerThreshold),
+      TIDELINE_AGGREGATION: settings.aggregation,
       ...environment,
     });
     this.#processes.push(process);
@@ -227,6 +231,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     door: { ...openDoor, ...options.door },
     inboxCap: options.inboxCap ?? 500,
     followerThreshold: options.followerThreshold ?? 10_000,
+    aggregation: options.aggregation ?? aggregationDefault,
     pullCacheMs: options.pullCacheMs ?? 0,
     streamsMax: options.streamsMax ?? 100,
     partitionConcurrency: 4,

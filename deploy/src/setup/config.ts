@@ -1,5 +1,12 @@
 import type { AgreedSettings } from '@tideline/shared/agreed-settings';
-import { count, demoMode, feedSettings, readEnvironment, serverSettings } from '@tideline/shared/config';
+import {
+  aggregationSettings,
+  count,
+  demoMode,
+  feedSettings,
+  readEnvironment,
+  serverSettings,
+} from '@tideline/shared/config';
 
 /** The topic cannot be repartitioned without draining it, so there are more partitions than consumers need today. */
 const partitionsDefault = 12;
@@ -11,6 +18,7 @@ const settings = {
   TIDELINE_PARTITIONS: count(partitionsDefault, 1_000),
   TIDELINE_REPLICATION_FACTOR: count(1, 10),
   ...feedSettings,
+  ...aggregationSettings,
   TIDELINE_DEMO: serverSettings.TIDELINE_DEMO,
   NODE_ENV: serverSettings.NODE_ENV,
 };
@@ -34,6 +42,7 @@ export function readSetUpConfig(environment: NodeJS.ProcessEnv = process.env): S
     replicationFactor: values.TIDELINE_REPLICATION_FACTOR,
     inboxCap: values.TIDELINE_INBOX_CAP,
     followerThreshold: values.TIDELINE_FOLLOWER_THRESHOLD,
+    aggregation: values.TIDELINE_AGGREGATION,
     demo: demoMode(values),
   };
 }

@@ -1,4 +1,5 @@
 import {
+  aggregationSettings,
   feedSettings,
   listenSettings,
   readEnvironment,
@@ -12,6 +13,7 @@ import { z } from 'zod';
 const settings = {
   ...serverSettings,
   ...feedSettings,
+  ...aggregationSettings,
   ...listenSettings({ http: 8080, operations: 9080 }),
   /** How long pages of plain queries are kept (B8); 0: not at all. */
   TIDELINE_PULL_CACHE_MS: z.coerce.number().int().min(0).max(30_000).default(2_000),
@@ -31,6 +33,8 @@ export interface FeedApiConfig extends ServerConfig {
   operationsPort: number;
   door: DoorConfig;
   inboxCap: number;
+  /** As it was set; see aggregation-rules.ts. */
+  aggregation: string;
   /** 0: no pages are kept. */
   pullCacheMs: number;
   streamsMax: number;
@@ -47,6 +51,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): FeedApiConfig {
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
     door: doorConfig(given, server.demo),
     inboxCap: given.TIDELINE_INBOX_CAP,
+    aggregation: given.TIDELINE_AGGREGATION,
     pullCacheMs: given.TIDELINE_PULL_CACHE_MS,
     streamsMax: given.TIDELINE_STREAMS_MAX,
     publicUrl: given.TIDELINE_PUBLIC_URL,

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setUp } from '@tideline/deploy/setup/set-up';
 import { tearDown } from '@tideline/deploy/setup/tear-down';
 import { type ActivityRecord, decodeRecord } from '@tideline/shared/activity-record';
+import { aggregationDefault } from '@tideline/shared/aggregation-rules';
 import { type Database, openDatabase } from '@tideline/shared/database';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
@@ -41,7 +42,14 @@ export interface TopicRecord {
   record: ActivityRecord;
 }
 
-const setUpSettings = { partitions: 4, replicationFactor: 1, demo: false, inboxCap: 500, followerThreshold: 10_000 };
+const setUpSettings = {
+  partitions: 4,
+  replicationFactor: 1,
+  demo: false,
+  inboxCap: 500,
+  followerThreshold: 10_000,
+  aggregation: aggregationDefault,
+};
 
 /** One installation of its own on the test servers: a database, topics and a name space in Redis. */
 export class Installation {
