@@ -70,6 +70,11 @@ export function timestampOf(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
+/** Not above any id of this time, Unix milliseconds, and above all of earlier times. */
+export function lowestIdFrom(timestamp: number): string {
+  return stamp(Buffer.alloc(activityIdBytes), timestamp);
+}
+
 export function activityIdToBytes(id: string): Buffer {
   return Buffer.from(id.replaceAll('-', ''), 'hex');
 }

@@ -1,3 +1,4 @@
+import { parseAggregationRules } from '@tideline/shared/aggregation-rules';
 import { requireAgreement } from '@tideline/shared/agreed-settings';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
@@ -15,6 +16,7 @@ import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
 import { CursorCodec } from './feed/cursor.js';
 import type { FeedTools } from './feed/feed-tools.js';
+import { Grouping } from './feed/groups.js';
 import { PullCache } from './feed/pull-cache.js';
 import { OpenStreams } from './http/open-streams.js';
 import { PublicLinks } from './http/public-links.js';
@@ -78,7 +80,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
 
   await onceDatabaseIsUp(async () => {
     await readLogGeneration(database, activitiesTopic(config.namespace));
-    await requireAgreement(database, { inboxCap: config.inboxCap });
+    await requireAgreement(database, { inboxCap: config.inboxCap, aggregation: config.aggregation });
   }, logger);
   const secret = await readCursorKey(database);
   const cursors = new CursorCodec(secret);
@@ -103,6 +105,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     pullCache: new PullCache({ cache, registers, tombstones, metrics }, config.pullCacheMs),
     rebuilder,
     cursors,
+    grouping: new Grouping(parseAggregationRules(config.aggregation)),
     inboxCap: config.inboxCap,
     metrics,
   };

@@ -154,7 +154,7 @@ const spoiltCursors: [string, (cursor: string) => string, code?: string][] = [
   ['of the other direction', (cursor) => withByte(cursor, 1, 1)],
   ['with a tampered id', (cursor) => withByte(cursor, 10, 7)],
   ['with a tampered seal', (cursor) => withByte(cursor, 33, 7)],
-  ['of 129 characters', () => 'A'.repeat(129), 'invalid_request'],
+  ['of 1,115 characters', () => 'A'.repeat(1_115), 'invalid_request'],
 ];
 
 function withByte(cursor: string, index: number, value: number): string {

@@ -109,7 +109,8 @@ test('/feed and /api/feeds are the home feed, hybrid, pushed and pulled, with cu
   const timestamp = Date.now();
   for (let i = 0; i < 7; i += 1) {
     // Equal timestamps are neither skipped nor repeated.
-    ids.push((await post({ actorId: i % 2 === 0 ? 'homely' : 'homely-author', timestamp })).id);
+    const actorId = i % 2 === 0 ? 'homely' : 'homely-author';
+    ids.push((await post({ actorId, objectId: `homely-${i}`, timestamp })).id);
   }
   await platform.settle();
   const expected = ids.sort((a, b) => (a < b ? 1 : -1));

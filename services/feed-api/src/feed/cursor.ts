@@ -25,8 +25,8 @@ export interface CursorBinding {
   reader: string;
 }
 
-/** A user id; cursors are less than 128 characters so. */
-export const positionMaxBytes = 64;
+/** An activity id, and the names of two pages of groups; cursors have at most 1,114 characters so. */
+export const positionMaxBytes = 817;
 
 const version = 2;
 const ways = [

@@ -8,6 +8,7 @@ import type { TitleStore } from '../inbox/title-store.js';
 import type { TombstoneStore } from '../inbox/tombstone-store.js';
 import type { FeedApiMetrics } from '../metrics.js';
 import type { CursorCodec } from './cursor.js';
+import type { Grouping } from './groups.js';
 import type { PullCache } from './pull-cache.js';
 
 /** What reading feeds works with. */
@@ -22,6 +23,7 @@ export interface FeedTools {
   pullCache: PullCache;
   rebuilder: ListRebuilder;
   cursors: CursorCodec;
+  grouping: Grouping;
   inboxCap: number;
   metrics: FeedApiMetrics;
 }

@@ -2,7 +2,9 @@ import type { Activity } from '@tideline/shared/activity';
 import type { ListName } from '@tideline/shared/feed-lists';
 import type { Register } from '../inbox/register-store.js';
 import { authorActivities, homeActivities } from '../storage/feed-pages.js';
-import { notificationActivities } from '../storage/notification-pages.js';
+import type { PlainFeed } from '../storage/group-heads.js';
+import { homeBetweenSql } from '../storage/naive-pull.js';
+import { notificationActivities, notificationsBetweenSql } from '../storage/notification-pages.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 import type { Stretch } from '../storage/time-windows.js';
 
@@ -22,7 +24,10 @@ export interface Feed {
   stretch(sql: SqlScope, stretch: Stretch): Promise<Activity[]>;
 }
 
-export function homeFeed(reader: string, merges: boolean): Feed {
+/** One whose activities can be put together in groups. */
+export interface GroupableFeed extends Feed, PlainFeed {}
+
+export function homeFeed(reader: string, merges: boolean): GroupableFeed {
   return {
     name: 'home',
     kind: 'home',
@@ -33,6 +38,7 @@ export function homeFeed(reader: string, merges: boolean): Feed {
       actorId === reader ||
       (!unfollowed.has(actorId) && !hidden.has(actorId) && (to === undefined || to.includes(reader))),
     stretch: (sql, stretch) => homeActivities(sql, reader, stretch),
+    betweenSql: homeBetweenSql,
   };
 }
 
@@ -49,7 +55,7 @@ export function userFeed(author: string, reader: string): Feed {
 }
 
 /** What others did that concerns the reader. */
-export function notificationsFeed(reader: string): Feed {
+export function notificationsFeed(reader: string): GroupableFeed {
   return {
     name: 'notifications',
     kind: 'notifications',
@@ -58,5 +64,6 @@ export function notificationsFeed(reader: string): Feed {
     merges: false,
     shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
     stretch: (sql, stretch) => notificationActivities(sql, reader, stretch),
+    betweenSql: notificationsBetweenSql,
   };
 }

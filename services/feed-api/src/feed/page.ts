@@ -31,6 +31,8 @@ export interface PageEdge {
 export interface PageSource<Row> {
   binding: CursorBinding;
   positionOf(row: Row): Buffer;
+  /** Where a page begins that follows the row, where that is not its own position. */
+  endOf?(row: Row): Buffer;
   /** The first `wanted` rows below the edge, or from the top, in order. Fewer mean that there are no more. */
   older(edge: PageEdge | undefined, wanted: number): Promise<Row[]>;
   /** The `wanted` rows right above the edge, the nearest first. Fewer mean that there are no more. */
@@ -50,8 +52,8 @@ export async function readPage<Row>(
   const items = newer ? rows.slice(0, limit).reverse() : rows.slice(0, limit);
   const hasMore = rows.length > limit;
 
-  const aboveEdge = edgeBeside(source, items[0], from);
-  const belowEdge = edgeBeside(source, items.at(-1), from);
+  const aboveEdge = edgeBeside(items[0], (row) => source.positionOf(row), from);
+  const belowEdge = edgeBeside(items.at(-1), (row) => source.endOf?.(row) ?? source.positionOf(row), from);
   // On the way down there is a page above, because the cursor came from there. On the way up it takes a look.
   const hasNewer = newer ? hasMore : from !== undefined;
   const hasOlder = newer ? (await source.older(belowEdge, 1)).length > 0 : hasMore;
@@ -72,12 +74,12 @@ export async function readPage<Row>(
 
 /** An empty page ends where it began: on the other side of its cursor is all that the cursor left out. */
 function edgeBeside<Row>(
-  source: PageSource<Row>,
   row: Row | undefined,
+  positionOf: (row: Row) => Buffer,
   from: PageEdge | undefined,
 ): PageEdge | undefined {
   if (row !== undefined) {
-    return { position: source.positionOf(row), inclusive: false };
+    return { position: positionOf(row), inclusive: false };
   }
   return from && { position: from.position, inclusive: !from.inclusive };
 }

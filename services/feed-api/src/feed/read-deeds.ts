@@ -4,9 +4,9 @@ import type { Register } from '../inbox/register-store.js';
 import { type Deed, friendsDeeds, ownDeeds } from '../storage/deeds.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { idBelowWhich } from './activity-edge.js';
+import type { FeedRequest } from './feed-page.js';
 import type { FeedTools } from './feed-tools.js';
 import { type Page, type PageSource, readPage } from './page.js';
-import type { FeedRequest } from './read-feed.js';
 
 /** What somebody did, as the feeds of requirements B6 and B7 show it. */
 export interface DeedItem {

@@ -15,10 +15,11 @@ import {
 } from '../storage/notification-marks.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import { notificationsFeed } from './feed.js';
+import type { FeedPage } from './feed-page.js';
 import type { FeedTools } from './feed-tools.js';
 import { readLists } from './list-pages.js';
 import type { PageRequest } from './page.js';
-import { type FeedPage, readNotificationsFeed } from './read-feed.js';
+import { readNotificationsFeed } from './read-feed.js';
 
 /** An item of a group is seen or read when its newest activity is. */
 export interface NotificationItem extends FeedItem {
@@ -34,11 +35,12 @@ export interface NotificationPage extends FeedPage, NotificationCounts {
 export async function readNotifications(
   tools: FeedTools,
   reader: string,
+  aggregate: boolean,
   request: PageRequest,
 ): Promise<NotificationPage> {
   const sql = new SqlScope(tools.database);
   const [page, counts] = await Promise.all([
-    readNotificationsFeed(tools, reader, request),
+    readNotificationsFeed(tools, reader, aggregate, request),
     countNotifications(tools, sql, reader),
   ]);
   const ids = page.items.map(({ id }) => id);

@@ -41,16 +41,22 @@ const objectShape = {
 
 const objectSchema = z.strictObject(objectShape).meta({ id: 'ActivityStreamsObject' });
 
-const activityShape = {
-  id: iri,
-  type: z.string().meta({ description: 'Of the Activity Vocabulary; `Activity` for a verb that it does not have' }),
-  verb: z.string(),
-  actor: z.strictObject({
+const personSchema = z
+  .strictObject({
     id: iri,
     type: z.literal('Person'),
     name: z.string(),
     icon: z.strictObject({ type: z.literal('Image'), url: iri }).optional(),
-  }),
+  })
+  .meta({ id: 'ActivityStreamsPerson' });
+
+const activityShape = {
+  id: iri,
+  type: z.string().meta({ description: 'Of the Activity Vocabulary; `Activity` for a verb that it does not have' }),
+  verb: z.string(),
+  actor: z
+    .union([personSchema, z.array(personSchema)])
+    .meta({ description: 'Several where the item is a group: who did it last first, up to 10' }),
   object: z.strictObject({ ...objectShape, inReplyTo: z.union([iri, objectSchema]).optional() }),
   target: objectSchema.optional(),
   to: iri.optional().meta({ description: 'The public collection; absent where the activity is for some only' }),

@@ -1,7 +1,7 @@
 import type { FeedItem } from '@tideline/shared/activity';
 import { queryOf } from '@tideline/shared/http/validate';
 import type { Request } from 'express';
-import type { FeedPage } from '../feed/read-feed.js';
+import type { FeedPage, GroupActor } from '../feed/feed-page.js';
 import { activityStreamsContext, activityTypeOf, objectTypeOf, publicCollection } from './activity-vocabulary.js';
 import type { PublicLinks } from './public-links.js';
 
@@ -11,7 +11,7 @@ import type { PublicLinks } from './public-links.js';
  */
 
 export function activityStreamsPage(request: Request, links: PublicLinks, page: FeedPage) {
-  const { items, targeted, previous, next } = page;
+  const { items, targeted, groupActors, previous, next } = page;
   return {
     '@context': activityStreamsContext,
     id: links.page(request, queryOf(request.url)['cursor']),
@@ -24,7 +24,9 @@ export function activityStreamsPage(request: Request, links: PublicLinks, page: 
     },
     ...(previous === null ? {} : { prev: links.page(request, previous) }),
     ...(next === null ? {} : { next: links.page(request, next) }),
-    orderedItems: items.map((item) => activityOf(request, links, item, !targeted.has(item.id))),
+    orderedItems: items.map((item) =>
+      activityOf(request, links, item, !targeted.has(item.id), groupActors.get(item.id)),
+    ),
   };
 }
 
@@ -41,7 +43,14 @@ interface VocabularyObject {
   inReplyTo?: string;
 }
 
-function activityOf(request: Request, links: PublicLinks, item: FeedItem, isPublic: boolean) {
+/** `actors`: of a group, who did it. */
+function activityOf(
+  request: Request,
+  links: PublicLinks,
+  item: FeedItem,
+  isPublic: boolean,
+  actors?: readonly GroupActor[],
+) {
   const { id, actorId, actorName, actorAvatar, verb, timestamp, targetType, targetId, targetTitle } = item;
   const url = links.to(request, `/v1/activities/${id}`);
   const told = objectOf(request, links, item.objectType, item.objectId, item.objectTitle);
@@ -53,16 +62,22 @@ function activityOf(request: Request, links: PublicLinks, item: FeedItem, isPubl
     id: url,
     type: activityTypeOf(verb),
     verb,
-    actor: {
-      id: userUrl(request, links, actorId),
-      type: 'Person',
-      name: actorName,
-      ...(actorAvatar === null ? {} : { icon: { type: 'Image', url: actorAvatar } }),
-    },
+    actor:
+      actors?.map((actor) => personOf(request, links, actor)) ??
+      personOf(request, links, { id: actorId, name: actorName, avatar: actorAvatar }),
     object: verb === 'comment' ? commentOf(url, told, target) : told,
     ...(target === undefined ? {} : { target }),
     ...(isPublic ? { to: publicCollection } : {}),
     published: new Date(timestamp).toISOString(),
+  };
+}
+
+function personOf(request: Request, links: PublicLinks, { id, name, avatar }: GroupActor) {
+  return {
+    id: userUrl(request, links, id),
+    type: 'Person',
+    name,
+    ...(avatar === null ? {} : { icon: { type: 'Image', url: avatar } }),
   };
 }
 

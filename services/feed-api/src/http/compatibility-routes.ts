@@ -1,10 +1,11 @@
 import type { Api } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
 import { z } from 'zod';
+import type { Strategy } from '../feed/collector.js';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { readDeeds } from '../feed/read-deeds.js';
-import { readHomeFeed, type Strategy } from '../feed/read-feed.js';
-import { goAroundHeader, goesAround, pageQuery } from './feed-query.js';
+import { readHomeFeed } from '../feed/read-feed.js';
+import { aggregationNote, goAroundHeader, goesAround, pageQuery } from './feed-query.js';
 import { feedPageSchema } from './items.js';
 import { pageReply, pageReplyHeaders } from './page-reply.js';
 import type { PublicLinks } from './public-links.js';
@@ -28,18 +29,18 @@ const tag = 'Compatibility';
 
 /** Feeds under the paths and in the shapes of the systems that Tideline takes the place of. */
 export function addCompatibilityRoutes(api: Api, tools: FeedTools, links: PublicLinks): void {
-  addHomeRoute(
-    '/feed',
-    'hybrid',
-    "The caller's home feed",
-    'Not aggregated yet: every activity is an item of its own.',
-  );
-  addHomeRoute('/api/feeds/push/', 'push', 'The home feed as it was fanned out');
-  addHomeRoute('/api/feeds/pull/', 'pull', 'The home feed by one plain query');
+  addHomeRoute('/feed', { strategy: 'hybrid', aggregate: true }, "The caller's home feed, aggregated", aggregationNote);
+  addHomeRoute('/api/feeds/push/', { strategy: 'push', aggregate: false }, 'The home feed as it was fanned out');
+  addHomeRoute('/api/feeds/pull/', { strategy: 'pull', aggregate: false }, 'The home feed by one plain query');
   addDeedsRoute('/feed/my', 'my', 'All that the caller did, follows, mutes and blocks included');
   addDeedsRoute('/feed/friends', 'friends', 'What those did whom the caller follows');
 
-  function addHomeRoute(path: string, strategy: Strategy, summary: string, description?: string): void {
+  function addHomeRoute(
+    path: string,
+    how: { strategy: Strategy; aggregate: boolean },
+    summary: string,
+    description?: string,
+  ): void {
     api.add(
       {
         method: 'get',
@@ -49,14 +50,14 @@ export function addCompatibilityRoutes(api: Api, tools: FeedTools, links: Public
         ...(description === undefined ? {} : { description }),
         scope: 'read',
         query: pageQuery,
-        headers: strategy === 'pull' ? goAroundHeader : z.object({}),
+        headers: how.strategy === 'pull' ? goAroundHeader : z.object({}),
         replies: { 200: { description: 'A page, newest first', schema: feedPageSchema, headers: pageReplyHeaders } },
         errors: ['invalid_cursor'],
         etag: true,
       },
       async ({ principal, query, request }) => {
         const wanted = { ...query, goAround: goesAround(request) };
-        const page = await readHomeFeed(tools, callingUser(request, principal), strategy, wanted);
+        const page = await readHomeFeed(tools, callingUser(request, principal), how, wanted);
         return pageReply(request, links, page);
       },
     );

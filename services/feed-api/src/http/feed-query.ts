@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const limitMax = 50;
 const limitDefault = 20;
-const cursorLengthMax = 128;
+const cursorLengthMax = 1_114;
 
 const limitSchema = z
   .string()
@@ -22,6 +22,16 @@ export const pageQuery = z.strictObject({
     .optional()
     .meta({ description: 'From a page: its `nextCursor`, or one of its `paging`.' }),
 });
+
+/** Of feeds whose activities can be put together. */
+export const aggregateSchema = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .default(false)
+  .meta({ type: 'string', enum: ['true', 'false'], default: 'false', description: 'Groups instead of activities.' });
+
+export const aggregationNote =
+  'Aggregated, activities of the same verb and object within one hour of the clock (UTC) are one item, which stands where the newest of them stands: as it is, with `aggregatedCount` (activities), `aggregatedActorCount` and `aggregatedActors` (`{id, name, avatar}`, who did it last first, up to 10) in its `metadata`. One that is alone is as it is. `aggregatedMore: true` says of a very large group that the counts are those of its newest part.';
 
 /** Of routes whose pages may have been kept for a moment. */
 export const goAroundHeader = z.object({

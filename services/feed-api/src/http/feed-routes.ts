@@ -3,8 +3,9 @@ import { type Api, notImplemented, type Reply } from '@tideline/shared/http/api'
 import { callingUser } from '@tideline/shared/http/authenticate';
 import type { Request } from 'express';
 import { z } from 'zod';
+import type { FeedPage } from '../feed/feed-page.js';
 import type { FeedTools } from '../feed/feed-tools.js';
-import { type FeedPage, readHomeFeed, readUserFeed } from '../feed/read-feed.js';
+import { readHomeFeed, readUserFeed } from '../feed/read-feed.js';
 import { activityStreamsPage } from './activity-streams.js';
 import {
   activityStreamsContent,
@@ -13,7 +14,7 @@ import {
   negotiationHeaders,
   negotiationNote,
 } from './activity-streams-reply.js';
-import { goAroundHeader, goesAround, pageQuery } from './feed-query.js';
+import { aggregateSchema, aggregationNote, goAroundHeader, goesAround, pageQuery } from './feed-query.js';
 import { feedPageSchema } from './items.js';
 import { pageReply, pageReplyHeaders } from './page-reply.js';
 import type { PublicLinks } from './public-links.js';
@@ -31,7 +32,7 @@ const feedReplies = {
 
 const homeQuery = pageQuery.extend({
   strategy: z.enum(['hybrid', 'push', 'pull', 'materialized']).default('hybrid'),
-  aggregate: z.enum(['true', 'false']).default('false'),
+  aggregate: aggregateSchema,
 });
 
 export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): void {
@@ -41,7 +42,7 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/feeds/home',
       tag: 'Feeds',
       summary: "The caller's home feed",
-      description: `${negotiationNote}\n\n\`strategy=materialized\` and \`aggregate=true\` are not built yet and answer 501.`,
+      description: `${aggregationNote}\n\n${negotiationNote}\n\n\`strategy=materialized\` is not built yet and answers 501.`,
       scope: 'read',
       query: homeQuery,
       headers: goAroundHeader,
@@ -52,14 +53,11 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
     async ({ principal, query, request }) => {
       const reader = callingUser(request, principal);
       const { strategy, aggregate, ...page } = query;
-      if (strategy === 'materialized' || aggregate === 'true') {
-        throw notImplemented('strategy=materialized and aggregate=true');
+      if (strategy === 'materialized') {
+        throw notImplemented('strategy=materialized');
       }
-      return feedReply(
-        request,
-        links,
-        await readHomeFeed(tools, reader, strategy, { ...page, goAround: goesAround(request) }),
-      );
+      const wanted = { ...page, goAround: goesAround(request) };
+      return feedReply(request, links, await readHomeFeed(tools, reader, { strategy, aggregate }, wanted));
     },
   );
 

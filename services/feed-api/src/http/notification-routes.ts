@@ -1,12 +1,12 @@
 import { activityIdSchema, activityLimits } from '@tideline/shared/activity';
 import { timestampOf } from '@tideline/shared/activity-id';
-import { type Api, notImplemented } from '@tideline/shared/http/api';
+import type { Api } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { markNotifications, readNotifications } from '../feed/read-notifications.js';
 import type { Mark } from '../storage/notification-marks.js';
-import { pageQuery } from './feed-query.js';
+import { aggregateSchema, aggregationNote, pageQuery } from './feed-query.js';
 import { itemSchema } from './items.js';
 import { pageBody, pageReply, pageReplyHeaders, pageSchema } from './page-reply.js';
 import type { PublicLinks } from './public-links.js';
@@ -46,20 +46,17 @@ export function addNotificationRoutes(api: Api, tools: FeedTools, links: PublicL
       path: '/v1/feeds/notifications',
       tag: 'Notifications',
       summary: 'What others did that concerns the caller',
-      description: `${whatNotifies} \`unseen\` and \`unread\` count all of them, not just the page. \`aggregate=true\` is not built yet and answers 501.`,
+      description: `${whatNotifies} \`unseen\` and \`unread\` count all of them, not just the page.\n\n${aggregationNote} A group is seen or read when its newest activity is; its others are counted all the same.`,
       scope: 'read',
-      query: pageQuery.extend({ aggregate: z.enum(['true', 'false']).default('false') }),
+      query: pageQuery.extend({ aggregate: aggregateSchema }),
       replies: {
         200: { description: 'A page, newest first', schema: notificationPageSchema, headers: pageReplyHeaders },
       },
-      errors: ['invalid_cursor', 'not_implemented'],
+      errors: ['invalid_cursor'],
       etag: true,
     },
     async ({ principal, query: { aggregate, ...page }, request }) => {
-      if (aggregate === 'true') {
-        throw notImplemented('aggregate=true');
-      }
-      const read = await readNotifications(tools, callingUser(request, principal), page);
+      const read = await readNotifications(tools, callingUser(request, principal), aggregate, page);
       const { unseen, unread } = read;
       return pageReply(request, links, read, { ...pageBody(request, links, read), unseen, unread });
     },

@@ -71,6 +71,15 @@ export async function notificationActivities(sql: SqlScope, reader: string, stre
   return rows.map(activityFromRow);
 }
 
+/** All notifications from `$<lower>` to before `$<upper>`, and below `$<until>`: columns of `activities a`. */
+export function notificationsBetweenSql(columns: string): string {
+  const part = {
+    contents: 'a.time >= $<lower> and a.time < $<upper> and a.id < $<until>',
+    follows: 'a.id >= first_activity_id($<lower>) and a.id < first_activity_id($<upper>) and a.id < $<until>',
+  };
+  return notificationsSql(columns, part, notHidden('a.actor_id'));
+}
+
 /** The newest ids of a user's notifications with what is hidden at present, newest first: what the list holds. */
 export async function notificationIds(sql: SqlScope, reader: string, limit: number): Promise<string[]> {
   const rows = await walk(newest(limit), (window, rest) =>

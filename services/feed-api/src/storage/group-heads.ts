@@ -1,0 +1,104 @@
+import { type Activity, activityLimits } from '@tideline/shared/activity';
+import { highestActivityId, timestampOf } from '@tideline/shared/activity-id';
+import { type AggregationRule, type AggregationRules, otherVerbs } from '@tideline/shared/aggregation-rules';
+import { type ActivityRow, activityColumns, activityFromRow } from './activity-columns.js';
+import type { SqlScope } from './sql-scope.js';
+import type { Stretch } from './time-windows.js';
+
+/** A feed as one plain query for `$<reader>`, without order: all from `$<lower>` to before `$<upper>`, below `$<until>`. */
+export interface PlainFeed {
+  reader: string;
+  /** `columns`: of `activities a`. */
+  betweenSql(columns: string): string;
+}
+
+const columns = `a.id, a.actor_id, a.verb, a.object_type, a.object_id, a.object_title, a.target_type, a.target_id,
+  a.target_title, a.audience, a.metadata`;
+
+/** Windows of all rules begin and end where days do. */
+const dayMs = 86_400_000;
+/** Stretches of time double up to this, about three years; then comes all the rest. */
+const stretchMaxMs = 1_024 * dayMs;
+
+/**
+ * The newest activities of groups, as if nothing were at or above `until`: those below `from`, from the top, or those
+ * above it, from the lowest up. All there is in a stretch of time is looked at, in the database.
+ */
+export async function groupHeads(
+  sql: SqlScope,
+  feed: PlainFeed,
+  rules: AggregationRules,
+  { direction, from, until, limit }: Stretch & { until: string },
+): Promise<Activity[]> {
+  const key = groupKeySql(rules);
+  const order = direction === 'older' ? 'desc' : 'asc';
+  const headsSql = `
+    select ${activityColumns}
+    from (select distinct on (${key}) a.* from (${feed.betweenSql(columns)}) a order by ${key}, a.id desc) a
+    where a.id ${direction === 'older' ? '<' : '>'} $<from>
+    order by a.id ${order}
+    limit $<limit>`;
+  const rows: ActivityRow[] = [];
+  for (const days of daysFrom(direction, from)) {
+    const values = { reader: feed.reader, ...days, from, until, limit: limit - rows.length };
+    rows.push(...(await sql.any<ActivityRow>(headsSql, values)));
+    if (rows.length === limit) {
+      break;
+    }
+  }
+  return rows.map(activityFromRow);
+}
+
+/** `Grouping.keyOf` in SQL. Verbs and numbers of rules were checked when the setting was read. */
+function groupKeySql(rules: AggregationRules): string {
+  const cases = [...rules].flatMap(([verb, rule]) =>
+    verb === otherVerbs ? [] : `when '${verb}' then ${keySql(rule)}`,
+  );
+  return `(case a.verb ${cases.join(' ')} else ${keySql(rules.get(otherVerbs) ?? null)} end)`;
+}
+
+const aloneSql = 'array[a.id::text]';
+const subjectsSql = {
+  object: 'a.object_type, a.object_id',
+  target: 'a.target_type, a.target_id',
+  actor: 'a.actor_id',
+};
+
+function keySql(rule: AggregationRule | null): string {
+  if (rule === null) {
+    return aloneSql;
+  }
+  const window = `floor(extract(epoch from activity_time(a.id)) * 1000 / ${rule.windowMs})::text`;
+  const key = `array[a.verb, ${subjectsSql[rule.by]}, ${window}]`;
+  return rule.by === 'target' ? `case when a.target_id is null then ${aloneSql} else ${key} end` : key;
+}
+
+interface Days {
+  lower: Date;
+  upper: Date;
+}
+
+/** The day that an id is in, then more and more days below or above it, to the end. */
+function* daysFrom(direction: Stretch['direction'], id: string): Generator<Days> {
+  const newestMs = Date.now() + activityLimits.futureSkewMaxMs;
+  const nearMs = id === highestActivityId ? newestMs : timestampOf(id);
+  const firstMs = nearMs - (nearMs % dayMs);
+  yield { lower: new Date(firstMs), upper: new Date(firstMs + dayMs) };
+  yield* direction === 'older' ? daysBefore(firstMs) : daysAfter(firstMs + dayMs, newestMs);
+}
+
+function* daysBefore(upperMs: number): Generator<Days> {
+  for (let lengthMs = dayMs, upper = upperMs; upper > 0; lengthMs *= 2) {
+    const lower = lengthMs > stretchMaxMs ? 0 : Math.max(0, upper - lengthMs);
+    yield { lower: new Date(lower), upper: new Date(upper) };
+    upper = lower;
+  }
+}
+
+function* daysAfter(lowerMs: number, newestMs: number): Generator<Days> {
+  for (let lengthMs = dayMs, lower = lowerMs; lower <= newestMs; lengthMs *= 2) {
+    const upper = lengthMs > stretchMaxMs ? newestMs + dayMs : lower + lengthMs;
+    yield { lower: new Date(lower), upper: new Date(upper) };
+    lower = upper;
+  }
+}
