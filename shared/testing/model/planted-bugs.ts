@@ -105,8 +105,8 @@ end`,
     edits: [
       {
         file: 'services/feed-api/src/feed/page.ts',
-        find: 'edgeBeside(source, items.at(-1), from)',
-        replace: 'edgeBeside(source, newer ? items.at(-1) : rows.at(-1), from)',
+        find: 'edgeBeside(items.at(-1), ',
+        replace: 'edgeBeside(newer ? items.at(-1) : rows.at(-1), ',
       },
     ],
   },
