@@ -4,7 +4,7 @@
 --
 -- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3 who is watched, 4 the bucket's live stream, 5.. lists
 -- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 the channel,
---       5 '1' to record each id that went, '0' that the list is another one now
+--       5 '1' to record that each id went, '0' that the list is another one now
 --       6 for each list: the number of its ids (2 bytes, big endian), then the ids
 -- Returns how many entries were removed.
 if redis.call('get', KEYS[1]) ~= ARGV[1] then
@@ -32,24 +32,22 @@ for k = first_list, #KEYS do
   local count = high * 256 + low
   at = at + 2
   local sentinel = redis.call('lindex', key, -1)
-  local readable = sentinel and string.sub(sentinel, 1, 1) == 'R'
-  -- A list that cannot be read does not say which ids its user was shown.
-  if watcher and not (readable and each_id) then
-    record(watcher.letters.changed, nil, watcher.user)
-    watcher = nil
-  end
-  if readable then
-    for i = 0, count - 1 do
-      local id = string.sub(packed, at + i * id_bytes, at + (i + 1) * id_bytes - 1)
-      if redis.call('lrem', key, 1, id) == 1 then
-        removed = removed + 1
-        if watcher then
-          record(watcher.letters.removed, id, watcher.user)
-        end
-      end
-    end
-  elseif sentinel then
+  local building = sentinel and string.sub(sentinel, 1, 1) == 'B'
+  if building then
     redis.call('unlink', key)
+  end
+  if watcher and (building or not each_id) then
+    record(watcher.letters.changed, nil, watcher.user)
+  end
+  for i = 0, count - 1 do
+    local id = string.sub(packed, at + i * id_bytes, at + (i + 1) * id_bytes - 1)
+    if sentinel and not building then
+      removed = removed + redis.call('lrem', key, 1, id)
+    end
+    -- Also where the list does not have it: its user may have been shown what is below the end of the list.
+    if watcher and each_id then
+      record(watcher.letters.removed, id, watcher.user)
+    end
   end
   at = at + count * id_bytes
 end
