@@ -11,7 +11,7 @@ local watchers = watchers_of(KEYS[2], KEYS[3], first_key)
 local dropped = 0
 for k = first_key, #KEYS do
   dropped = dropped + redis.call('unlink', KEYS[k])
-  local watcher = watchers[KEYS[k]]
+  local watcher = watchers and watchers[KEYS[k]]
   if watcher then
     record(watcher.letters.changed, nil, watcher.user)
   end

@@ -6,22 +6,20 @@ local entries_min = 64
 local stream_bytes_max = 1048576
 local stream_ttl_s = 3600
 
--- What is recorded of a key, by what it is called behind the epoch.
-local letters_of = {
-  ['in'] = { added = 'a', removed = 'd', changed = 'r' },
-  note = { added = 'n', removed = 'm', changed = 's' },
-  reg = { changed = 'g' },
-}
-local no_id = string.rep('\0', 16)
-local records = {}
+local records
 
--- The watchers among the users of KEYS from `first` on, by key: {user, letters}. `live` is the bucket's stream, beside
--- which all keys of the epoch are named.
+-- The watchers among the users of KEYS from `first` on, by key: {user, letters}, letters being what is recorded of it.
+-- `live` is the bucket's stream, beside which all keys of the epoch are named. Nearly always nobody watches, so up to that
+-- there is as little as can be: this is done for every delivery.
 local function watchers_of(watched, live, first)
-  local found = {}
   if redis.call('exists', watched) == 0 then
-    return found
+    return nil
   end
+  local letters_of = {
+    ['in'] = { added = 'a', removed = 'd', changed = 'r' },
+    note = { added = 'n', removed = 'm', changed = 's' },
+    reg = { changed = 'g' },
+  }
   local name_at = #live - #'live' + 1
   local keys, users = {}, {}
   for k = first, #KEYS do
@@ -31,23 +29,26 @@ local function watchers_of(watched, live, first)
       users[#users + 1] = user
     end
   end
-  if #users > 0 then
-    for i, lease in ipairs(redis.call('zmscore', watched, unpack(users))) do
-      if lease then
-        found[keys[i].key] = keys[i]
-      end
+  if #users == 0 then
+    return nil
+  end
+  local found = {}
+  for i, lease in ipairs(redis.call('zmscore', watched, unpack(users))) do
+    if lease then
+      found[keys[i].key] = keys[i]
     end
   end
   return found
 end
 
 local function record(letter, id, user)
-  records[#records + 1] = letter .. (id or no_id) .. string.char(#user) .. user
+  records = records or {}
+  records[#records + 1] = letter .. (id or string.rep('\0', 16)) .. string.char(#user) .. user
 end
 
 -- Appends what was recorded as one entry, and says so. Returns the entry's id, or nothing where there was nothing.
 local function append_records(stream, length_max, channel, place)
-  if #records == 0 then
+  if not records then
     return nil
   end
   local packed = table.concat(records)
@@ -59,5 +60,5 @@ local function append_records(stream, length_max, channel, place)
 end
 
 local function append_bucket_records(live, channel)
-  return append_records(live, entries_max, channel, tonumber(string.match(live, '{b(%d+)}')))
+  return records and append_records(live, entries_max, channel, tonumber(string.match(live, '{b(%d+)}')))
 end

@@ -31,7 +31,7 @@ while at <= #packed do
   end
   at = next_at
 end
-local new = #records
+local new = records and #records or 0
 if new > 0 then
   redis.call('zremrangebyrank', KEYS[4], 0, -known_max - 1)
   redis.call('expire', KEYS[4], stream_ttl_s)

@@ -134,7 +134,7 @@ for k = first_list, #KEYS do
     ids[i] = string.sub(packed, at, at + id_bytes - 1)
     at = at + id_bytes
   end
-  delivered = delivered + deliver(KEYS[k], ids, watchers[KEYS[k]])
+  delivered = delivered + deliver(KEYS[k], ids, watchers and watchers[KEYS[k]])
 end
 append_bucket_records(KEYS[4], ARGV[4])
 return delivered

@@ -60,7 +60,8 @@ for first = 1, #merged, push_max do
 end
 redis.call('rpush', key, 'R' .. floor)
 redis.call('expire', key, ARGV[4])
-local watcher = watchers_of(KEYS[2], KEYS[3], list_at)[key]
+local watchers = watchers_of(KEYS[2], KEYS[3], list_at)
+local watcher = watchers and watchers[key]
 if watcher then
   record(watcher.letters.changed, nil, watcher.user)
   append_bucket_records(KEYS[3], ARGV[7])
