@@ -6,7 +6,7 @@ export const userCount = 6;
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
 /** What a client does. `ingest` and `feedApi` say which of the two processes it asks. */
-export type Command = Publish | Retry | Delete | Relate | Flip | Storm | Crowd | Expire | Read | GoOn;
+export type Command = Publish | Retry | Delete | Relate | Flip | Storm | Crowd | Expire | Read | GoOn | Cut;
 
 export interface Publish {
   kind: 'publish';
@@ -102,6 +102,12 @@ export interface GoOn {
   feedApi: number;
 }
 
+/** A stream of the history loses its connection, and is opened again where it was. */
+export interface Cut {
+  kind: 'cut';
+  view: number;
+}
+
 export function userLetter(user: number): string {
   return String.fromCharCode('A'.charCodeAt(0) + user);
 }
@@ -127,6 +133,8 @@ export function describeCommand(command: Command): string {
       return `the ${command.what} of ${userLetter(command.user)} expires`;
     case 'read':
       return `${userLetter(command.reader)} reads ${command.pages} pages of ${command.limit}, ${command.strategy}${command.cold ? ', inbox expired' : ''}${command.meanwhile ? ', meanwhile' : ''}, at feed-api ${command.feedApi}`;
+    case 'cut':
+      return `stream ${command.view} is cut off`;
     case 'go on':
       return `${again(command.back, 'walk')} goes on with ${command.pages} pages of ${command.limit}, at feed-api ${command.feedApi}`;
     default:

@@ -23,6 +23,7 @@ const faults = {
     begin: (system) => system.saveRedis(),
     end: (system) => system.restartRedis(),
   },
+  'drop subscriptions': { begin: (system) => system.dropSubscriptions() },
   'stop fanout': {
     begin: (system) => system.endFanout('SIGTERM'),
     end: (system) => system.startFanout(),
@@ -63,7 +64,15 @@ function oneOf(none: number, ...kinds: (keyof typeof faults)[]): fc.Arbitrary<Fa
 export const faultPlanArbitrary: fc.Arbitrary<FaultPlan> = fc.array(
   fc
     .tuple(
-      oneOf(3, 'flush Redis', 'flush Redis', 'expire tombstones', 'restart Redis from what it saved'),
+      oneOf(
+        3,
+        'flush Redis',
+        'flush Redis',
+        'expire tombstones',
+        'restart Redis from what it saved',
+        'drop subscriptions',
+        'drop subscriptions',
+      ),
       oneOf(3, 'stop fanout', 'kill fanout', 'freeze fanout', 'add a fanout'),
     )
     .map((each) => each.flat()),

@@ -119,6 +119,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       feedApi: eitherOne,
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut' as const), view: eitherOne }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('go on' as const), back, limit, pages, feedApi: eitherOne }) },
 );
 

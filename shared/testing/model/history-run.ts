@@ -4,12 +4,15 @@ import { type Command, type Delete, describeCommand, type Read, type Storm, type
 import { FeedExpectations } from './feed-expectations.js';
 import type { History } from './histories.js';
 import { countBack, type HistoryContext, pushIsComplete, userId, users } from './history-context.js';
+import { LiveView } from './live-view.js';
 import type { ModelSystem } from './model-system.js';
 import { Publications } from './publications.js';
 import { expectFeedsAtRest } from './resting-feeds.js';
 import { Walk } from './walk.js';
 
 const limitInStorm = 10;
+/** Whose home feed is listened to, one at each feed-api. */
+const viewedBy = [0, 1];
 
 /** One history on the running system: does what its commands say, keeps the model, and compares. */
 export class HistoryRun {
@@ -18,6 +21,7 @@ export class HistoryRun {
   readonly #publications: Publications;
   readonly #walks: Walk[] = [];
   readonly #meanwhile: Promise<void>[] = [];
+  readonly #views: LiveView[];
   /** Why it failed, and where it was then. */
   failure: { message: string; at: string } | undefined;
 
@@ -27,11 +31,17 @@ export class HistoryRun {
     const expectations = new FeedExpectations(users.map((user) => userId({ prefix }, user)));
     this.#context = { system, expectations, prefix, random: randomNumbers(seed) };
     this.#publications = new Publications(this.#context);
+    this.#views = viewedBy.map((user, i) => new LiveView(this.#context, userId({ prefix }, user), i));
   }
 
   /** Does the commands of a phase; `onCommand` is called before each. */
   async runPhase(phase: number, onCommand: () => void): Promise<void> {
     const { follows, phases } = this.#history;
+    if (phase === 0) {
+      await this.#attempt('opening streams', async () => {
+        await Promise.all(this.#views.map((view) => view.open()));
+      });
+    }
     if (phase === 0 && follows.length > 0) {
       await this.#attempt('the first follows', () => follow(this.#context, follows, 0));
     }
@@ -47,6 +57,13 @@ export class HistoryRun {
   /** Compares all feeds with the model, while the system is at rest; in every way that there is where `all` is true. */
   async checkAtRest(when: string, all: boolean): Promise<void> {
     await this.#attempt(when, () => expectFeedsAtRest(this.#context, all));
+    for (const view of this.#views) {
+      await this.#attempt(when, () => view.expectAtRest());
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#views.map((view) => this.#attempt('closing streams', () => view.close())));
   }
 
   /** After a failure nothing is done any more. */
@@ -81,6 +98,9 @@ export class HistoryRun {
         return context.system.expire(userId(context, command.user), command.what);
       case 'read':
         return this.#read(command);
+      case 'cut':
+        this.#views[command.view]?.cut();
+        return;
       case 'go on': {
         const { back, limit, pages, feedApi } = command;
         return countBack(this.#walks, back)?.read(context.system.feedApi(feedApi), limit, pages);

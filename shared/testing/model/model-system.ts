@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { activityIdFromBytes } from '@tideline/shared/activity-id';
 import { FeedKeys } from '@tideline/shared/feed-keys';
 import type { ListKind } from '@tideline/shared/feed-lists';
 import type { FaultServers } from '../fault-servers.js';
@@ -10,6 +11,8 @@ import { waitUntil } from '../wait-until.js';
 /** Small, so that lists are trimmed and authors cross in histories that people can read. */
 const inboxCap = 8;
 const followerThreshold = 3;
+/** Histories of a round each have some. */
+const streamsMax = 1_000;
 /** How far the clock of the second ingest is behind: no order may come from clocks. */
 const clockBehindMs = 1_500;
 const retryDelayMs = 100;
@@ -60,6 +63,18 @@ export class ModelSystem {
     await this.#whileRedisIsThere(() =>
       this.platform.redis.unlink(what === 'register' ? keys.register(user) : keys.list(what, user)),
     );
+  }
+
+  /** The ids of a reader's inbox as it is stored; none where it is not there. */
+  async storedInbox(reader: string): Promise<string[]> {
+    const keys = await this.#keys();
+    const entries = await this.platform.redis.lrangeBuffer(keys.list('inbox', reader), 0, -2);
+    return entries.map((entry) => activityIdFromBytes(entry));
+  }
+
+  /** Breaks the connections over which processes listen to what is new. */
+  async dropSubscriptions(): Promise<void> {
+    await this.#whileRedisIsThere(() => this.platform.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
   }
 
   async expireTombstones(): Promise<void> {
@@ -157,6 +172,7 @@ export async function startModelSystem(servers?: FaultServers): Promise<ModelSys
   const platform = await startPlatform({
     inboxCap,
     followerThreshold,
+    streamsMax,
     fanout: false,
     ...(servers === undefined ? {} : { servers: servers.urls }),
   });

@@ -41,6 +41,7 @@ export async function runRound(
   }
   // By now every list was asked for and is built.
   await checkAtRest(system, runs, 'at rest in the end, from lists that were built', plan, true);
+  await Promise.all(runs.map((run) => run.close()));
   return runs;
 }
 
