@@ -1,6 +1,6 @@
 import type { EventStreamClient } from '@tideline/testing/event-stream-client';
 import { freePort } from '@tideline/testing/free-port';
-import { HttpClient } from '@tideline/testing/http-client';
+import { HttpClient, type PageBody } from '@tideline/testing/http-client';
 import { readMetrics } from '@tideline/testing/metrics-page';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
@@ -10,12 +10,13 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 const home = '/v1/feeds/home';
 const homeStream = `${home}/stream`;
+const followerThreshold = 3;
 const streamsMax = 60;
 const origin = 'https://console.example';
 
 let platform: Platform;
 beforeAll(async () => {
-  platform = await startPlatform({ streamsMax, door: { corsOrigins: [origin] } });
+  platform = await startPlatform({ followerThreshold, streamsMax, door: { corsOrigins: [origin] } });
 });
 afterAll(() => platform.stop());
 
@@ -69,12 +70,13 @@ async function idsOfHome(reader: string): Promise<string[]> {
   return (await platform.feedApi.walk(home, reader, 50)).map(({ id }) => id).toSorted();
 }
 
-test('what is delivered to a home feed comes as the item that a page shows', async () => {
+test('what is delivered to a home feed comes as the item that a page shows, pushed or pulled', async () => {
+  await follow(['a1', 'a2', 'a3', 'a4'], 'a-star');
   await follow(['a1'], 'a-friend');
   const stream = await openNow('a1');
-  const ids = [await post('a-friend', { metadata: { n: 1 } }), await post('a1')];
+  const ids = [await post('a-star'), await post('a-friend', { metadata: { n: 1 } }), await post('a1')];
   await post('a-stranger');
-  expect(await came(stream, 2)).toEqual(ids.toSorted());
+  expect(await came(stream, 3)).toEqual(ids.toSorted());
   const items = await platform.feedApi.walk(home, 'a1', 10);
   const streamed = stream.events.flatMap(({ event, data }) => (event === 'activity' ? [data] : []));
   expect(streamed.toSorted((a, b) => (a.id < b.id ? 1 : -1))).toEqual(items);
@@ -83,12 +85,13 @@ test('what is delivered to a home feed comes as the item that a page shows', asy
 
 test('whoever comes back gets what happened meanwhile, and nothing twice', async () => {
   await follow(['b1'], 'b-friend');
+  await follow(['b1', 'b2', 'b3', 'b4'], 'b-star');
   const stream = await openNow('b1');
   const ids: string[] = [];
   for (let round = 1; round <= 5; round += 1) {
-    ids.push(...(await postMany('b-friend', 5)));
+    ids.push(...(await postMany('b-friend', 3)), ...(await postMany('b-star', 2)));
     stream.cut();
-    ids.push(await post('b-friend'), await post('b-friend'));
+    ids.push(await post('b-friend'), await post('b-star'));
     await stream.whenOpened(round + 1);
   }
   expect(await came(stream, ids.length)).toEqual(ids.toSorted());
@@ -205,6 +208,36 @@ test('when Redis loses everything, streams say so and go on', async () => {
   expect(await idsOfHome('j1')).toEqual(expect.arrayContaining(ids));
   const id = await post('j-friend');
   await stream.when('it goes on', () => stream.activityIds.includes(id));
+});
+
+test('notifications come as the page shows them, with how many are left', async () => {
+  await platform.ingest.succeed('PUT', '/v1/objects/note/mine', { actAs: 'n1', body: { title: 'Mine' } });
+  const stream = platform.feedApi.stream('/v1/feeds/notifications/stream', { actAs: 'n1' });
+  opened.push(stream);
+  await stream.whenOpened();
+  const liked = await post('n2', { verb: 'like', objectId: 'mine' });
+  await came(stream, 1);
+  await platform.ingest.succeed('PUT', '/v1/follows/n1', { actAs: 'n2' });
+  await came(stream, 2);
+  const page = await platform.feedApi.succeed<PageBody & { unseen: number; unread: number }>(
+    'GET',
+    '/v1/feeds/notifications',
+    { actAs: 'n1' },
+  );
+  const [follow, like] = page.items;
+  expect(stream.events.map(({ data }) => data)).toEqual([
+    { ...like, unseen: 1, unread: 1 },
+    { ...follow, unseen: 2, unread: 2 },
+  ]);
+  expect([page.unseen, page.unread, like?.id]).toEqual([2, 2, liked]);
+
+  await platform.feedApi.succeed('POST', '/v1/feeds/notifications/seen', { actAs: 'n1', body: { upTo: follow?.id } });
+  await platform.ingest.succeed('DELETE', `/v1/activities/${liked}`, { actAs: 'n2' });
+  await stream.when('it is taken back', () => stream.events.length === 3);
+  expect(stream.events[2]).toMatchObject({ event: 'delete', data: { id: liked, unseen: 0, unread: 1 } });
+  await platform.ingest.succeed('DELETE', '/v1/follows/n1', { actAs: 'n2' });
+  await stream.when('a follow that ended is taken back', () => stream.events.length === 4);
+  expect(stream.events[3]).toMatchObject({ event: 'delete', data: { id: follow?.id, unseen: 0, unread: 0 } });
 });
 
 test('a ticket opens a stream from any page that may call, without a key', async () => {

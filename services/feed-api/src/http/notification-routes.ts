@@ -14,12 +14,14 @@ import type { PublicLinks } from './public-links.js';
 const markedMax = 100;
 const bodySizeMaxBytes = 16 * 1024;
 
-const countsShape = {
+export const countsShape = {
   unseen: z.int().meta({ description: 'How many notifications the caller marked neither seen nor read' }),
   unread: z.int().meta({ description: 'How many the caller did not mark as read' }),
 };
 
-const notificationSchema = itemSchema.extend({ seen: z.boolean(), read: z.boolean() }).meta({ id: 'Notification' });
+export const notificationSchema = itemSchema
+  .extend({ seen: z.boolean(), read: z.boolean() })
+  .meta({ id: 'Notification' });
 const notificationPageSchema = pageSchema(notificationSchema, 'Notifications')
   .extend(countsShape)
   .meta({ id: 'NotificationPage' });

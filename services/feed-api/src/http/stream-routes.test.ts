@@ -299,7 +299,12 @@ test('a ticket opens streams of its user without a key, and nothing else', async
   };
   expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`)).toBe(200);
   expect(await statusOf(`/feed/stream?ticket=${ticket}&lastEventId=1`)).toBe(200);
-  expect(hub.opened.map(({ reader }) => reader)).toEqual(['anna', 'anna']);
+  expect(await statusOf(`/v1/feeds/notifications/stream?ticket=${ticket}`)).toBe(200);
+  expect(hub.opened.map(({ reader, feed }) => `${reader} ${feed}`)).toEqual([
+    'anna home',
+    'anna home',
+    'anna notifications',
+  ]);
 
   expect(await statusOf(`/v1/feeds/home/stream?ticket=${tickets.mint('anna', 0).ticket}`)).toBe(401);
   expect(await statusOf('/v1/feeds/home/stream?ticket=')).toBe(401);
@@ -308,7 +313,7 @@ test('a ticket opens streams of its user without a key, and nothing else', async
   expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`, { 'x-act-as': 'boris' })).toBe(403);
   expect(await statusOf(`/v1/feeds/home/stream?ticket=${ticket}`, {}, 'HEAD')).toBe(401);
   expect(await statusOf(`/v1/stream-tickets?ticket=${ticket}`, {}, 'POST')).toBe(401);
-  expect(hub.opened).toHaveLength(2);
+  expect(hub.opened).toHaveLength(3);
 });
 
 test('the document describes streams by their events, and that tickets open them', async () => {
@@ -316,7 +321,12 @@ test('the document describes streams by their events, and that tickets open them
   addStreamRoutes(api, {} as Parameters<typeof addStreamRoutes>[1]);
   const { routes, faults } = await describedRoutes(api);
   expect(faults).toEqual([]);
-  expect(routes).toEqual(['get /feed/stream', 'get /v1/feeds/home/stream', 'post /v1/stream-tickets']);
+  expect(routes).toEqual([
+    'get /feed/stream',
+    'get /v1/feeds/home/stream',
+    'get /v1/feeds/notifications/stream',
+    'post /v1/stream-tickets',
+  ]);
   const { paths } = openApiDocuments(api.operations, { title: '', description: '' })['openapi.json'] as {
     paths: Record<string, { get: { security: object[]; responses: Record<string, { content: object }> } }>;
   };

@@ -3,8 +3,9 @@ import { callingUser, type TicketCheck } from '@tideline/shared/http/authenticat
 import { validate } from '@tideline/shared/http/validate';
 import type { Request } from 'express';
 import { z } from 'zod';
-import type { LiveFeed, LiveHub } from '../live/live-client.js';
+import type { LiveEventName, LiveFeed, LiveHub } from '../live/live-client.js';
 import { itemSchema } from './items.js';
+import { countsShape, notificationSchema } from './notification-routes.js';
 import { type OpenStreams, streamsOfUserMax } from './open-streams.js';
 import type { StreamTickets } from './stream-tickets.js';
 
@@ -17,6 +18,7 @@ export interface StreamTools {
 const paths = {
   home: '/v1/feeds/home/stream',
   compatibleHome: '/feed/stream',
+  notifications: '/v1/feeds/notifications/stream',
 };
 
 const positionSchema = z
@@ -38,10 +40,17 @@ const streamHeaders = z.object({
   'Last-Event-ID': positionSchema.meta({ description: 'The stream goes on after this event, or begins with `resync`' }),
 });
 
-const homeEvents = {
-  activity: itemSchema,
-  delete: z.strictObject({ id: z.uuid() }),
-  resync: z.strictObject({}),
+const eventsOf: Record<LiveFeed, Record<LiveEventName, z.ZodType>> = {
+  home: {
+    activity: itemSchema,
+    delete: z.strictObject({ id: z.uuid() }),
+    resync: z.strictObject({}),
+  },
+  notifications: {
+    activity: notificationSchema.extend(countsShape).meta({ id: 'LiveNotification' }),
+    delete: z.strictObject({ id: z.uuid(), ...countsShape }),
+    resync: z.strictObject({}),
+  },
 };
 
 const streamNote =
@@ -53,6 +62,7 @@ const streamNote =
 export function addStreamRoutes(api: Api, tools: StreamTools): void {
   addStream(paths.home, 'Feeds', 'home', "The caller's home feed as it happens");
   addStream(paths.compatibleHome, 'Compatibility', 'home', "The caller's home feed as it happens");
+  addStream(paths.notifications, 'Notifications', 'notifications', "The caller's notifications as they happen");
   addTickets(api, tools.tickets);
 
   function addStream(path: string, tag: string, feed: LiveFeed, summary: string): void {
@@ -64,7 +74,7 @@ export function addStreamRoutes(api: Api, tools: StreamTools): void {
         description: streamNote,
         query: streamQuery,
         headers: streamHeaders,
-        events: homeEvents,
+        events: eventsOf[feed],
         errors: ['too_many_streams'],
       },
       async ({ principal, query, request, response }) => {

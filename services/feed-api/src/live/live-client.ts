@@ -10,7 +10,10 @@ export interface LiveEvent {
   /** The position after this event: whoever opens again with it goes on there. Without a line break. */
   id: string;
   event: LiveEventName;
-  /** JSON on one line. activity: the item as pages show it; delete: `{id}`; resync: `{}`, whoever gets it reads anew. */
+  /**
+   * JSON on one line. activity: the item as pages show it; delete: `{id}`; resync: `{}`, whoever gets it reads anew. Of
+   * notifications the first two have `unseen` and `unread` besides.
+   */
   data: string;
 }
 

@@ -212,7 +212,7 @@ export class ProcessLiveHub implements LiveHub {
     const changed = this.#learn(view.registers);
     for (const [stream, all] of news) {
       const readTo = { own: parts.get(stream.bucket), pulled: parts.get('pulled') };
-      stream.handOut(all, texts.get(stream) ?? new Map(), readTo, changed.has(stream.reader));
+      stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo, changed.has(stream.reader));
     }
   }
 

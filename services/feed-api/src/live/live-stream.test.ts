@@ -40,7 +40,7 @@ const told = () => sent.map(({ event, data }) => `${event} ${data}`);
 
 function handOut(to: LiveStream, entries: LiveEntry[], hidesOtherwise = false): void {
   const own = { after: '5-0', entries };
-  to.handOut({ own: to.ownNews(own), pulled: [] }, texts, { own, pulled: undefined }, hidesOtherwise);
+  to.handOut({ own: to.ownNews(own), pulled: [] }, { activities: texts }, { own, pulled: undefined }, hidesOtherwise);
 }
 
 test('a stream tells what concerns its reader and its feed, in the order of the log', () => {

@@ -1,7 +1,8 @@
 import { bucketOf } from '@tideline/shared/feed-keys';
 import type { LiveRecord } from '@tideline/shared/live-records';
-import { type Feed, homeFeed } from '../feed/feed.js';
+import { type Feed, homeFeed, notificationsFeed } from '../feed/feed.js';
 import type { Register } from '../inbox/register-store.js';
+import type { NotificationCounts } from '../storage/notification-marks.js';
 import type { LiveClient, LiveEvent, LiveFeed } from './live-client.js';
 import type { LiveEntry, LivePlace } from './live-log.js';
 import { comparePoints, formatPosition, type LivePosition, type LogPoint } from './live-position.js';
@@ -90,19 +91,19 @@ export class LiveStream {
   }
 
   /**
-   * Tells what is new in the order of the logs, of activities those that `texts` has, and moves to where the logs were
+   * Tells what is new in the order of the logs, of activities those that `activities` has, and moves to where the logs were
    * read to. `hidesOtherwise`: what its reader may see has changed besides.
    */
-  handOut(news: StreamNews, texts: ReadonlyMap<string, string>, readTo: ReadTo, hidesOtherwise: boolean): void {
+  handOut(news: StreamNews, { activities, counts }: LiveTexts, readTo: ReadTo, hidesOtherwise: boolean): void {
     let resynced = false;
     const tell = ({ kind, activityId: id = '' }: LiveRecord): void => {
       const { added, removed } = this.#meaning;
-      const text = texts.get(id);
+      const text = activities.get(id);
       if (kind === added && text !== undefined) {
         this.#send('activity', text);
         resynced = false;
       } else if (kind === removed) {
-        this.#send('delete', JSON.stringify({ id }));
+        this.#send('delete', JSON.stringify({ id, ...counts }));
         resynced = false;
       } else if (kind !== added && !resynced) {
         this.resync();
@@ -137,9 +138,17 @@ export class LiveStream {
   }
 }
 
+/** What is told of news. */
+export interface LiveTexts {
+  /** By id: the data of those activities that are shown. */
+  activities: ReadonlyMap<string, string>;
+  /** Of notifications, how many are left. */
+  counts?: NotificationCounts;
+}
+
 /** What a stream is of. */
-export function liveFeed(_name: LiveFeed, reader: string): Feed {
-  return homeFeed(reader, true);
+export function liveFeed(name: LiveFeed, reader: string): Feed {
+  return name === 'home' ? homeFeed(reader, true) : notificationsFeed(reader);
 }
 
 /** How far each log was read, where it was. */

@@ -1,10 +1,12 @@
-import type { Activity } from '@tideline/shared/activity';
+import type { Activity, FeedItem } from '@tideline/shared/activity';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { presentItems } from '../feed/present-items.js';
+import { countNotifications } from '../feed/read-notifications.js';
 import type { Register } from '../inbox/register-store.js';
 import type { Tombstones } from '../inbox/tombstone-store.js';
+import { isRead, isSeen, readMarks } from '../storage/notification-marks.js';
 import type { SqlScope } from '../storage/sql-scope.js';
-import type { LiveStream, StreamNews } from './live-stream.js';
+import type { LiveStream, LiveTexts, StreamNews } from './live-stream.js';
 
 /** What live activities are checked against, as pages are (I8). */
 export interface LiveView {
@@ -35,7 +37,7 @@ export async function presentLive(
   sql: SqlScope,
   news: ReadonlyMap<LiveStream, StreamNews>,
   { registers, tombstones }: LiveView,
-): Promise<Map<LiveStream, ReadonlyMap<string, string>>> {
+): Promise<Map<LiveStream, LiveTexts>> {
   const ids = new Map(
     Array.from(news, ([stream, { own, pulled }]) => [stream, stream.activityIds([...own, ...pulled])]),
   );
@@ -54,8 +56,35 @@ export async function presentLive(
   }
   const distinct = [...new Set([...visible.values()].flat())];
   const items = await presentItems(tools, sql, distinct);
-  const texts = new Map(items.map((item) => [item.id, JSON.stringify(item)]));
-  return new Map(
-    Array.from(visible, ([stream, shown]) => [stream, new Map(shown.map(({ id }) => [id, texts.get(id) as string]))]),
-  );
+  const itemOf = new Map(items.map((item) => [item.id, item]));
+  const textOf = new Map(items.map((item) => [item.id, JSON.stringify(item)]));
+  const texts = Array.from(visible, async ([stream, shown]) => {
+    const told =
+      stream.feed.kind === 'notifications' && news.get(stream)?.own.length !== 0
+        ? await notificationTexts(
+            tools,
+            sql,
+            stream.reader,
+            shown.map(({ id }) => itemOf.get(id) as FeedItem),
+          )
+        : { activities: new Map(shown.map(({ id }) => [id, textOf.get(id) as string])) };
+    return [stream, told] as const;
+  });
+  return new Map(await Promise.all(texts));
+}
+
+/** Notifications, each as a page has it, with how many are left once all of these are told. */
+async function notificationTexts(
+  tools: FeedTools,
+  sql: SqlScope,
+  reader: string,
+  items: readonly FeedItem[],
+): Promise<LiveTexts> {
+  const ids = items.map(({ id }) => id);
+  const [counts, marks] = await Promise.all([countNotifications(tools, sql, reader), readMarks(sql, reader, ids)]);
+  const texts = items.map((item) => {
+    const { id } = item;
+    return [id, JSON.stringify({ ...item, seen: isSeen(marks, id), read: isRead(marks, id), ...counts })] as const;
+  });
+  return { activities: new Map(texts), counts };
 }
