@@ -51,10 +51,10 @@ export async function groupHeads(
 
 /** `Grouping.keyOf` in SQL. Verbs and numbers of rules were checked when the setting was read. */
 function groupKeySql(rules: AggregationRules): string {
-  const cases = [...rules].flatMap(([verb, rule]) =>
-    verb === otherVerbs ? [] : `when '${verb}' then ${keySql(rule)}`,
-  );
-  return `(case a.verb ${cases.join(' ')} else ${keySql(rules.get(otherVerbs) ?? null)} end)`;
+  const others = keySql(rules.get(otherVerbs) ?? null);
+  const own = [...rules].filter(([verb]) => verb !== otherVerbs);
+  const cases = own.map(([verb, rule]) => `when '${verb}' then ${keySql(rule)}`);
+  return cases.length === 0 ? others : `(case a.verb ${cases.join(' ')} else ${others} end)`;
 }
 
 const aloneSql = 'array[a.id::text]';
