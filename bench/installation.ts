@@ -57,6 +57,7 @@ export async function uninstall(installation: Installation, cache: Cache): Promi
 function setUpConfig(installation: Installation) {
   return {
     databaseUrl: installation.TIDELINE_DATABASE_URL,
+    redisUrl: installation.TIDELINE_REDIS_URL,
     kafkaBrokers: installation.TIDELINE_KAFKA_BROKERS.split(','),
     namespace: installation.TIDELINE_NAMESPACE,
     partitions: 12,

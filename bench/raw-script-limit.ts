@@ -14,7 +14,7 @@ const fenceTtlS = 600;
 const inboxCap = 500;
 const listSlack = 32;
 const listsPerCall = 1_000;
-const deliveriesMin = 500_000;
+const deliveriesMinDefault = 500_000;
 /** Round trips under way, so that Redis never waits for us. */
 const roundTrips = 2;
 
@@ -22,7 +22,11 @@ const roundTrips = 2;
  * Deliveries a second that Redis takes from a client that does nothing else: fanout's own script, 1,000 inboxes a call,
  * one new id for each, pipelined. The inboxes must exist; the calls ignore buckets, as one Redis allows.
  */
-export async function rawScriptLimit(cache: Cache, readers: readonly string[]): Promise<number> {
+export async function rawScriptLimit(
+  cache: Cache,
+  readers: readonly string[],
+  deliveriesMin = deliveriesMinDefault,
+): Promise<number> {
   const { keys } = cache;
   const guards = [keys.bucketEpoch(0), keys.fences(0)];
   await cache.runOne(setFence, guards, [keys.epoch, partition, fence, fenceTtlS]);

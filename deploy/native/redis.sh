@@ -7,10 +7,12 @@ redis_prepare() {
   chown "$(root_user_id redis)" "$instance_dir/data/redis"
 }
 
-# Scripts compare ids as bytes, which only the C locale does. volatile-lru, because some keys must never be evicted.
+# Scripts compare ids as bytes, which only the C locale does. volatile-lru, because some keys must never be evicted. Exe: it
+# tells of keys that expire or are evicted, and of nothing that is written (docs/decisions/0009-keyspace-notifications.md).
 redis_launch() {
   launch_in_root redis redis redis-server --bind 127.0.0.1 --port "${ports[redis]}" --dir /data --daemonize no \
-    --save '' --appendonly no --locale-collate C --maxmemory 2gb --maxmemory-policy volatile-lru
+    --save '' --appendonly no --locale-collate C --maxmemory 2gb --maxmemory-policy volatile-lru \
+    --notify-keyspace-events Exe
 }
 
 redis_answers() {

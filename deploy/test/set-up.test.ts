@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { openDatabase } from '@tideline/shared/database';
 import { createLogger } from '@tideline/shared/logger';
+import { redisConnection } from '@tideline/shared/redis-connection';
 import { afterEach, expect, test } from 'vitest';
 import { readSetUpConfig, type SetUpConfig } from '../src/setup/config.js';
 import { deleteTopics } from '../src/setup/create-topics.js';
@@ -53,6 +54,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
     'applied the migration 0002-objects-and-follow-history',
     'applied the migration 0003-agreed-settings',
     'applied the migration 0004-history-of-relations',
+    'applied the migration 0005-notifications',
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);
@@ -68,7 +70,7 @@ test('several set-ups at once do everything once', async () => {
   const lines = (await Promise.all([linesOf(config), linesOf(config), linesOf(config)])).flat();
 
   expect(lines.filter((line) => line.startsWith('created the database'))).toHaveLength(1);
-  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(4);
+  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(5);
   expect(lines.filter((line) => line.startsWith('created the topic'))).toHaveLength(2);
 });
 
@@ -121,6 +123,38 @@ test('a server that is away is named without the password', async () => {
   made.pop();
 
   await expect(setUp(config)).rejects.toThrow(/^The database at 127\.0\.0\.1:1\/gone does not answer/);
+});
+
+test('Redis is made to tell of lost keys, and of what else it told before', async () => {
+  const config = freshConfig();
+  const redis = redisConnection(config.redisUrl, { connectTimeoutMs: 3_000, commandTimeoutMs: 3_000 });
+  await redis.connect();
+  const parameter = 'notify-keyspace-events';
+  const before = (await redis.config('GET', parameter)) as string[];
+  try {
+    for (const [given, flags] of [
+      ['', 'Exe'],
+      ['Kg', 'KgExe'],
+      ['KEA', 'KEA'],
+    ] as const) {
+      await redis.config('SET', parameter, given);
+      await setUp(config);
+      const [, found = ''] = (await redis.config('GET', parameter)) as string[];
+      // Redis answers them in an order of its own.
+      expect([...found].sort()).toEqual([...flags].sort());
+    }
+    expect(await linesOf(config)).toEqual([]);
+  } finally {
+    await redis.config('SET', parameter, before[1] ?? '');
+    redis.disconnect();
+  }
+});
+
+test('without Redis set-up says what is left to do, and does the rest', async () => {
+  const config = { ...freshConfig(), redisUrl: 'redis://127.0.0.1:1' };
+  expect((await linesOf(config)).at(-1)).toMatch(
+    /^Redis does not tell of keys .* set notify-keyspace-events to Exe yourself$/,
+  );
 });
 
 test('a setting about which services agree is changed for all by set-up, which says so', async () => {

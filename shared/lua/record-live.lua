@@ -9,33 +9,33 @@ local stream_ttl_s = 3600
 local records
 
 -- The watchers among the users of KEYS from `first` on, by key: {user, letters}, letters being what is recorded of it.
--- `live` is the bucket's stream, beside which all keys of the epoch are named. Nearly always nobody watches, so up to that
--- there is as little as can be: this is done for every delivery.
+-- `live` is the bucket's stream, beside which all keys of the epoch are named. Nearly always nobody watches, and then there
+-- are few watchers and many keys: this is done for every delivery.
 local function watchers_of(watched, live, first)
-  if redis.call('exists', watched) == 0 then
+  local count = redis.call('zcard', watched)
+  if count == 0 then
     return nil
   end
   local letters_of = {
-    ['in'] = { added = 'a', removed = 'd', changed = 'r' },
-    note = { added = 'n', removed = 'm', changed = 's' },
-    reg = { changed = 'g' },
+    ['in:'] = { added = 'a', removed = 'd', changed = 'r' },
+    ['note:'] = { added = 'n', removed = 'm', changed = 's' },
+    ['reg:'] = { changed = 'g' },
   }
   local name_at = #live - #'live' + 1
-  local keys, users = {}, {}
-  for k = first, #KEYS do
-    local kind, user = string.match(KEYS[k], '^(%l+):(.+)$', name_at)
-    if letters_of[kind] then
-      keys[#keys + 1] = { key = KEYS[k], user = user, letters = letters_of[kind] }
-      users[#users + 1] = user
-    end
-  end
-  if #users == 0 then
-    return nil
-  end
   local found = {}
-  for i, lease in ipairs(redis.call('zmscore', watched, unpack(users))) do
-    if lease then
-      found[keys[i].key] = keys[i]
+  if count < #KEYS then
+    local prefix = string.sub(live, 1, name_at - 1)
+    for _, user in ipairs(redis.call('zrange', watched, 0, -1)) do
+      for kind, letters in pairs(letters_of) do
+        found[prefix .. kind .. user] = { user = user, letters = letters }
+      end
+    end
+  else
+    for k = first, #KEYS do
+      local kind, user = string.match(KEYS[k], '^(%l+:)(.+)$', name_at)
+      if letters_of[kind] and redis.call('zscore', watched, user) then
+        found[KEYS[k]] = { user = user, letters = letters_of[kind] }
+      end
     end
   end
   return found

@@ -83,8 +83,12 @@ export class RedisFeedLists {
   }
 
   /** With keys of their own on the servers of the tests. */
-  static async open(namespace: string, epochs: CacheEpochStore, cap: number): Promise<RedisFeedLists> {
-    const url = process.env['TIDELINE_REDIS_URL'] ?? '';
+  static async open(
+    namespace: string,
+    epochs: CacheEpochStore,
+    cap: number,
+    url = process.env['TIDELINE_REDIS_URL'] ?? '',
+  ): Promise<RedisFeedLists> {
     const cache = new Cache({ url, namespace, epochs, logger: createLogger('test', 'silent') });
     await cache.start();
     return new RedisFeedLists(cache, new Redis(url), cap);

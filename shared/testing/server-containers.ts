@@ -51,7 +51,13 @@ async function startTimescale(): Promise<StartedTestContainer> {
 }
 
 async function startRedis(): Promise<StartedTestContainer> {
-  const options = { save: '', appendonly: 'no', 'locale-collate': 'C', 'maxmemory-policy': 'volatile-lru' };
+  const options = {
+    save: '',
+    appendonly: 'no',
+    'locale-collate': 'C',
+    'maxmemory-policy': 'volatile-lru',
+    'notify-keyspace-events': 'Exe',
+  };
   return new GenericContainer(images.redis)
     .withCommand(['redis-server', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])])
     .withExposedPorts(6379)

@@ -13,6 +13,7 @@ const partitionsDefault = 12;
 
 const settings = {
   TIDELINE_DATABASE_URL: serverSettings.TIDELINE_DATABASE_URL,
+  TIDELINE_REDIS_URL: serverSettings.TIDELINE_REDIS_URL,
   TIDELINE_KAFKA_BROKERS: serverSettings.TIDELINE_KAFKA_BROKERS,
   TIDELINE_NAMESPACE: serverSettings.TIDELINE_NAMESPACE,
   TIDELINE_PARTITIONS: count(partitionsDefault, 1_000),
@@ -25,6 +26,7 @@ const settings = {
 
 export interface SetUpConfig extends AgreedSettings {
   databaseUrl: string;
+  redisUrl: string;
   kafkaBrokers: string[];
   namespace: string;
   partitions: number;
@@ -36,6 +38,7 @@ export function readSetUpConfig(environment: NodeJS.ProcessEnv = process.env): S
   const values = readEnvironment(settings, environment);
   return {
     databaseUrl: values.TIDELINE_DATABASE_URL,
+    redisUrl: values.TIDELINE_REDIS_URL,
     kafkaBrokers: values.TIDELINE_KAFKA_BROKERS,
     namespace: values.TIDELINE_NAMESPACE,
     partitions: values.TIDELINE_PARTITIONS,
