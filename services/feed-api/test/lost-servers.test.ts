@@ -237,6 +237,23 @@ test('without Redis pages are right and say that they are degraded; afterwards n
   await expectRecovery();
 });
 
+test('without Redis no stream opens; those that are open wait, say so when it is back, and go on', async () => {
+  const stream = platform.feedApi.stream(`${home}/stream`, { actAs: 'reader-0' });
+  await stream.whenOpened();
+  await whileAway('redis', 'KILL', async () => {
+    await waitUntil('none opens', async () => (await statusOfNewStream()) === 503);
+  });
+  await stream.when('it is told', () => stream.resyncs > 0);
+  await platform.settle();
+  const body = { actorId: 'reader-0', verb: 'post', objectType: 'note', objectId: 'after-redis' };
+  const { id } = await platform.ingest.succeed<{ id: string }>('POST', '/v1/activities', { body });
+  await stream.when('it goes on', () => stream.activityIds.includes(id));
+  expect(stream.opened).toBe(1);
+  await stream.close();
+  posts.push({ id, actorId: 'reader-0' });
+  await expectRecovery();
+});
+
 test('without Kafka writes are refused within 6 s, pages go on, and nothing is lost', async () => {
   // A foreign id, so that it may be repeated as its producer is told to.
   const [actorId, timestamp] = ['author-2', Date.now()];
@@ -258,6 +275,16 @@ test('without Kafka writes are refused within 6 s, pages go on, and nothing is l
   posts.push({ id, actorId });
   await expectRecovery();
 });
+
+async function statusOfNewStream(): Promise<number> {
+  const leaving = new AbortController();
+  const { status } = await fetch(`${platform.feedApi.origin}${home}/stream`, {
+    headers: { 'x-app-key': 'demo-producer', 'x-act-as': 'reader-1' },
+    signal: leaving.signal,
+  });
+  leaving.abort();
+  return status;
+}
 
 /** Of first pages, once what was on its way when Kafka went is in the lists. */
 async function expectAgreement(): Promise<void> {
