@@ -55,6 +55,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
     'applied the migration 0003-agreed-settings',
     'applied the migration 0004-history-of-relations',
     'applied the migration 0005-notifications',
+    'applied the migration 0006-crossings-on-the-log',
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);
@@ -70,7 +71,7 @@ test('several set-ups at once do everything once', async () => {
   const lines = (await Promise.all([linesOf(config), linesOf(config), linesOf(config)])).flat();
 
   expect(lines.filter((line) => line.startsWith('created the database'))).toHaveLength(1);
-  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(5);
+  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(6);
   expect(lines.filter((line) => line.startsWith('created the topic'))).toHaveLength(2);
 });
 

@@ -120,6 +120,30 @@ test('what a pulled author does is recorded once for all, whatever comes again, 
   expect(await settledNews(watcher)).toEqual([]);
 });
 
+test('what an author did before it crossed the threshold is no news after it, whatever comes again', async () => {
+  await follow('riser', 'i');
+  const watcher = await watch('i');
+  const pulled = await LiveWatcher.ofPulled(lists.live);
+  const pulledNews = async () => (await settledNews(pulled)).filter(({ userId }) => userId === 'riser');
+  const pushed = await post('riser');
+  expect(await idsOf(watcher, 'home_added')).toEqual([pushed]);
+  await follow('riser', 'j', 'k', 'l');
+  await platform.settle();
+  const lazy = await post('riser');
+  expect(await pulledNews()).toEqual([{ kind: 'home_added', userId: 'riser', activityId: lazy }]);
+  await redeliverAll();
+  expect(await pulledNews()).toEqual([]);
+  await platform.ingest.succeed('DELETE', '/v1/follows/riser', { actAs: 'j' });
+  await platform.ingest.succeed('DELETE', '/v1/follows/riser', { actAs: 'k' });
+  await platform.settle();
+  await watcher.news();
+  const pushedAgain = await post('riser');
+  expect(await idsOf(watcher, 'home_added')).toEqual([pushedAgain]);
+  await redeliverAll();
+  expect(await idsOf(watcher, 'home_added')).toEqual([]);
+  expect(await pulledNews()).toEqual([]);
+});
+
 test('what is pushed while its author is pulled for others is nobody else’s news', async () => {
   await follow('idol', 'e', 'f', 'g', 'h');
   const watcher = await watch('e');

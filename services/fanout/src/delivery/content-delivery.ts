@@ -28,7 +28,13 @@ export async function storedContents(
   const stored = await readContents(database, [...knownIds]);
   const fresh = batch.contents
     .filter(({ record }) => !knownIds.has(record.id))
-    .map(({ record: { id, actorId, to = null, objectOwnerId = null } }) => ({ id, actorId, to, objectOwnerId }));
+    .map(({ record: { id, actorId, to = null, objectOwnerId = null } }) => ({
+      id,
+      actorId,
+      to,
+      objectOwnerId,
+      isDelivered: false,
+    }));
   return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
@@ -78,7 +84,9 @@ export async function deliverContents(
   let wave = new ListUpdates();
   let contentsInWave = 0;
   for (const content of contents) {
-    delivered.set(content.id, addRecipients(wave, content, authors.get(content.actorId), targets.get(content.id)));
+    // What went out in another mode of its author would come to readers, and to those who watch, a second time.
+    const into = content.isDelivered ? new ListUpdates() : wave;
+    delivered.set(content.id, addRecipients(into, content, authors.get(content.actorId), targets.get(content.id)));
     contentsInWave += 1;
     if (wave.size >= deliveriesPerWaveMax || contentsInWave >= contentsPerWaveMax) {
       await send(delivery, wave);

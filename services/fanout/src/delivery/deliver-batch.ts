@@ -49,5 +49,9 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   await metrics.timed('relations', () => applyRelationChanges(delivery, batch.relations));
   await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
   await writeControlResults(delivery, batch);
-  await metrics.timed('threshold', () => crossThreshold(delivery, new Map([...loaded, ...changed])));
+  const last = records.at(-1);
+  if (last !== undefined) {
+    const authorsNow = new Map([...loaded, ...changed]);
+    await metrics.timed('threshold', () => crossThreshold(delivery, authorsNow, last.version));
+  }
 }

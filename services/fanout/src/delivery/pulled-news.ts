@@ -15,7 +15,7 @@ export async function recordPulledContents(
   contents: readonly StoredContent[],
   delivered: ReadonlyMap<string, Delivered>,
 ): Promise<void> {
-  const lazy = contents.filter(({ id }) => delivered.get(id)?.strategy === 'lazy');
+  const lazy = contents.filter(({ id, isDelivered }) => !isDelivered && delivered.get(id)?.strategy === 'lazy');
   const known = lazy.filter(({ id }) => knownIds.has(id)).map(({ id }) => id);
   // A batch that comes again may have been told of or not, which the script knows. What a producer sent again was.
   const redelivered = await storedFrom(database, known, batch.contents);

@@ -10,11 +10,16 @@ export interface StoredContent {
   to: string[] | null;
   /** To whom its object belongs; null: nobody, or what is done does not concern an owner. */
   objectOwnerId: string | null;
+  /** Nothing of its delivery is missing: its author changed between push and pull after it. */
+  isDelivered: boolean;
 }
 
 const contentsSql = `
-  select id, actor_id as "actorId", audience as "to", object_owner_id as "objectOwnerId" from activities
-  where id = any($1::uuid[]) and time between $2 and $3`;
+  select a.id, a.actor_id as "actorId", a.audience as "to", a.object_owner_id as "objectOwnerId",
+    coalesce((a.log_generation, a.log_offset) <= (author.mode_generation, author.mode_offset), false) as "isDelivered"
+  from activities a
+  left join authors author on author.author_id = a.actor_id
+  where a.id = any($1::uuid[]) and a.time between $2 and $3`;
 
 /** Those of these activities that exist. */
 export async function readContents(database: Database, ids: readonly string[]): Promise<StoredContent[]> {

@@ -1,3 +1,4 @@
+import type { LogVersion } from '@tideline/shared/activity-record';
 import type { Database } from '@tideline/shared/database';
 import type { PartitionHold } from '@tideline/shared/feed-lists';
 import { checkFence } from './partition-fences.js';
@@ -27,28 +28,36 @@ export async function readAuthors(database: Database, authorIds: readonly string
   return states;
 }
 
-const markPush = `
-  update authors set mode = 'push', changed_at = now(), watermark = (
-    select id from activities where actor_id = $1 order by time desc, id desc limit 1)
+const beginCrossing = `update authors set mode = 'to_pull', changed_at = now() where author_id = $1`;
+
+const endCrossing = `
+  update authors set mode = $2, changed_at = now(), mode_generation = $3, mode_offset = $4,
+    watermark = case $2 when 'push' then (
+      select id from activities where actor_id = $1 order by time desc, id desc limit 1) else watermark end
   where author_id = $1`;
 
+/** Notes that an author is on its way to pull, as the owner of the author's partition. */
+export async function beginToPull(database: Database, hold: PartitionHold, authorId: string): Promise<void> {
+  await database.tx(async (transaction) => {
+    await checkFence(transaction, hold.partition, hold.fence);
+    await transaction.none(beginCrossing, [authorId]);
+  });
+}
+
 /**
- * Changes the mode, as the owner of the author's partition. Back to push also sets the watermark: the author's highest
- * id, down to which readers go on merging.
+ * Changes the mode, as the owner of the author's partition, once everything of the author up to `delivered` is delivered.
+ * Back to push also sets the watermark: the author's highest id, down to which readers go on merging.
  */
 export async function setAuthorMode(
   database: Database,
   hold: PartitionHold,
   authorId: string,
-  mode: AuthorMode,
+  mode: 'push' | 'pull',
+  delivered: LogVersion,
 ): Promise<void> {
   await database.tx(async (transaction) => {
     await checkFence(transaction, hold.partition, hold.fence);
-    if (mode === 'push') {
-      await transaction.none(markPush, [authorId]);
-    } else {
-      await transaction.none('update authors set mode = $2, changed_at = now() where author_id = $1', [authorId, mode]);
-    }
+    await transaction.none(endCrossing, [authorId, mode, delivered.generation, delivered.offset]);
   });
 }
 
