@@ -4,13 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { foreignActivityId } from '@tideline/shared/activity-id';
 import { randomNumbers } from '@tideline/testing/history';
-import type { MetricsPage } from '@tideline/testing/metrics-page';
 import { waitUntil } from '@tideline/testing/wait-until';
 import { numberArguments } from './arguments.js';
 import { Arrivals } from './arrivals.js';
 import { type BenchSystem, withBenchSystem } from './bench-system.js';
 import { percentText, watchCpuPressure } from './cpu-pressure.js';
-import { type Percentiles, percentilesOf } from './percentiles.js';
+import { freshnessBetween, type Percentiles, percentilesOf } from './percentiles.js';
 import { followsOf, makePopulation, type Population, postFollows, warmInboxes } from './population.js';
 import { keepResult } from './results.js';
 
@@ -19,7 +18,6 @@ const warmUpS = 5;
 const tickMs = 1;
 /** After the last post: whatever has not arrived then is lost. */
 const arrivalTimeoutMs = 10_000;
-const freshnessMetric = 'tideline_freshness_seconds';
 
 const settings = numberArguments({ rate: 100, seconds: 30, authors: 50, readers: 200, followers: 20 });
 
@@ -39,7 +37,7 @@ await withBenchSystem(async (system) => {
   const pressure = watchCpuPressure();
   const { posted, arrived, errors, missing } = await postInOpenLoop(system, population, random, settings.seconds);
   const cpuPressure = pressure();
-  const histogram = fanoutsView(await fanout.metrics(), before);
+  const histogram = freshnessBetween(before, await fanout.metrics());
 
   console.log(`${settings.rate} posts/s for ${settings.seconds} s, in ms from the scheduled time:`);
   print('acknowledged (202)', posted);
@@ -108,12 +106,6 @@ function nextPost({ authors, followersOf }: Population, random: () => number) {
     foreignId,
   };
   return { body, readerId, activityId: foreignActivityId(actorId, foreignId, timestamp) };
-}
-
-function fanoutsView(after: MetricsPage, before: MetricsPage): Omit<Percentiles, 'max'> {
-  const count = after.sum(`${freshnessMetric}_count`) - before.sum(`${freshnessMetric}_count`);
-  const ms = (quantile: number) => after.quantile(freshnessMetric, quantile, before) * 1000;
-  return { count, p50: ms(0.5), p95: ms(0.95), p99: ms(0.99) };
 }
 
 function print(what: string, { count, p50, p95, p99, ...rest }: Omit<Percentiles, 'max'> & { max?: number }): void {

@@ -10,7 +10,7 @@ import { waitUntil } from '@tideline/testing/wait-until';
 import { numberArguments } from './arguments.js';
 import { type BenchSystem, withBenchSystem } from './bench-system.js';
 import { percentText, watchCpuPressure } from './cpu-pressure.js';
-import { type Percentiles, percentilesOf } from './percentiles.js';
+import { freshnessBetween, type Percentiles, percentilesOf } from './percentiles.js';
 import { followsOf, makePopulation, type Population, postFollows, warmInboxes } from './population.js';
 import { keepResult } from './results.js';
 import { StreamReader } from './stream-reader.js';
@@ -40,7 +40,7 @@ await withBenchSystem(
     const random = randomNumbers(seed);
     const population = makePopulation({ ...settings, readers: settings.streams, random });
     const pulled = [...population.followersOf.values()].filter(({ length }) => length > settings.threshold).length;
-    await system.startFanout();
+    const fanout = await system.startFanout();
     await postFollows(system, population);
     await warmInboxes(system, population.readers);
     console.log(`${settings.authors} authors, ${pulled} of them pulled, ${followsOf(population)} follows`);
@@ -55,6 +55,7 @@ await withBenchSystem(
       reader.latenciesMs = [];
     }
 
+    const before = await fanout.metrics();
     const pressure = watchCpuPressure();
     const [{ acknowledged, errors }] = await Promise.all([
       postInOpenLoop(system, load, settings.seconds),
@@ -63,6 +64,7 @@ await withBenchSystem(
     ]);
     const cpuPressure = pressure();
     await comeToRest(system, readers);
+    const delivered = freshnessBetween(before, await fanout.metrics());
     const streamed = percentilesOf(readers.flatMap(({ latenciesMs }) => latenciesMs));
     const counts = { errors, ...countsOf(readers), ...(await differencesOf(readers)) };
     await Promise.all(readers.map(({ stream }) => stream.close()));
@@ -70,13 +72,15 @@ await withBenchSystem(
     console.log(`${settings.rate} posts/s for ${settings.seconds} s, in ms from the scheduled time:`);
     print('acknowledged (202)', acknowledged);
     print('an event of a stream', streamed);
+    print('accepted → in inboxes', delivered);
     console.log(
       Object.entries(counts)
         .map(([what, count]) => `${what}: ${count}`)
         .join(', '),
     );
     console.log(`CPU pressure ${percentText(cpuPressure)}. Target without faults: p99 of events <= 100 ms`);
-    console.log(`kept in ${await keepResult('streams', { settings, cpuPressure, acknowledged, streamed, counts })}`);
+    const measured = { cpuPressure, acknowledged, delivered, streamed, counts };
+    console.log(`kept in ${await keepResult('streams', { settings, ...measured })}`);
     const failed = errors + counts.repeated + counts.different;
     console.log(`${readers.length - counts.different} passed, ${failed} failed`);
     process.exitCode = failed === 0 ? 0 : 1;
@@ -209,7 +213,8 @@ async function differencesOf(readers: readonly StreamReader[]) {
   return counts;
 }
 
-function print(what: string, { count, p50, p95, p99, max }: Percentiles): void {
-  const [a, b, c, d] = [p50, p95, p99, max].map((value) => value.toFixed(1).padStart(7));
-  console.log(`  ${what.padEnd(22)} p50 ${a}   p95 ${b}   p99 ${c}   max ${d}   n ${count}`);
+function print(what: string, { count, p50, p95, p99, ...rest }: Omit<Percentiles, 'max'> & { max?: number }): void {
+  const max = rest.max === undefined ? '' : `   max ${rest.max.toFixed(1).padStart(7)}`;
+  const [a, b, c] = [p50, p95, p99].map((value) => value.toFixed(1).padStart(7));
+  console.log(`  ${what.padEnd(22)} p50 ${a}   p95 ${b}   p99 ${c}${max}   n ${count}`);
 }
