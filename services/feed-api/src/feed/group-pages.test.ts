@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Activity } from '@tideline/shared/activity';
-import { activityIdFromBytes } from '@tideline/shared/activity-id';
+import { activityIdFromBytes, seededIdMinter } from '@tideline/shared/activity-id';
 import { parseAggregationRules } from '@tideline/shared/aggregation-rules';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -184,4 +184,72 @@ test('whatever comes or goes between two pages, no group is shown twice, and wha
       expect([...stays].filter((activity) => !keys.includes(feed.grouping.keyOf(activity)))).toEqual([]);
     }),
   );
+});
+
+/** Activities of one hour, a second apart from the newest on; `objectOf` says what each is about. */
+function hourOf(count: number, objectOf: (i: number) => string): Activity[] {
+  const mintId = seededIdMinter(Buffer.from('hour'));
+  return Array.from({ length: count }, (_, i) => {
+    const timestamp = morning + hourMs - 1 - Math.floor((i * (hourMs - 1)) / count);
+    return {
+      id: mintId(timestamp),
+      actorId: `actor-${i % 13}`,
+      verb: 'like',
+      objectType: 'post',
+      objectId: objectOf(i),
+      timestamp,
+    };
+  });
+}
+
+test.each([7, 50])('more groups in an hour than a cursor names are each shown once, %i a page', async (limit) => {
+  const feed = feedOf(
+    everyHour,
+    hourOf(900, (i) => `object-${i % 300}`),
+  );
+  const expected = expectedSummary(feed.expected());
+  expect(expected).toHaveLength(300);
+  const down = await feed.walk('next', limit);
+  expect(summary(down.flatMap(({ items }) => items))).toEqual(expected);
+  const up = await feed.walk('previous', limit, down.at(-1)?.previous);
+  expect(summary(up.reverse().flatMap(({ items }) => items))).toEqual(
+    expected.slice(0, -(down.at(-1)?.items.length ?? 0)),
+  );
+});
+
+const rareEvery = 700;
+
+test.each([1, 2, 50])('groups beyond the bound say so; none is lost or repeated for them, %i a page', async (limit) => {
+  const feed = feedOf(
+    everyHour,
+    hourOf(3 * rawItemsMax, (i) => (i % rareEvery === rareEvery - 1 ? `rare-${i}` : 'hit')),
+  );
+  const expected = feed.expected();
+  const down = await feed.walk('next', limit);
+  const up = down.length === 1 ? [] : await feed.walk('previous', limit, down.at(-1)?.previous);
+  for (const pages of [down, down.length === 1 ? down : [...up.reverse(), ...down.slice(-1)]]) {
+    const groups = pages.flatMap(({ items }) => items);
+    expect(groups.map(({ head }) => head.id)).toEqual(expected.map(([head]) => head?.id));
+    for (const [i, { count, isWhole, head }] of groups.entries()) {
+      const all = expected[i]?.length ?? 0;
+      expect(isWhole ? count : Math.max(count, all), head.objectId).toBe(all);
+      expect(isWhole && head.objectId === 'hit').toBe(false);
+    }
+  }
+});
+
+test('among many, too, a group whose newest goes between two pages is not shown again', async () => {
+  const likes = hourOf(3 * rawItemsMax, (i) => (i % rareEvery === rareEvery - 1 ? `rare-${i}` : 'hit'));
+  const feed = feedOf(everyHour, likes);
+  const keys: string[] = [];
+  const pages = await feed.walk('next', 1, undefined, () => {
+    for (const like of likes.splice(0, 100)) {
+      feed.present.delete(like);
+    }
+  });
+  for (const { head } of pages.flatMap(({ items }) => items)) {
+    keys.push(feed.grouping.keyOf(head));
+  }
+  expect(new Set(keys).size).toBe(keys.length);
+  expect(keys).toHaveLength(9);
 });
