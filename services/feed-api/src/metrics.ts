@@ -44,7 +44,7 @@ export function feedApiMetrics(registry: Registry): FeedApiMetrics {
   });
   const cacheReads = new Counter({
     name: 'tideline_feed_cache_reads_total',
-    help: 'Pages by how far Redis could serve them',
+    help: 'Reads of feeds, one or more a page, by how far Redis could serve them',
     labelNames: ['outcome'],
     registers,
   });
