@@ -1,5 +1,5 @@
 import type { Crowd } from './commands.js';
-import { type HistoryContext, userId, users } from './history-context.js';
+import { type HistoryContext, noteOf, userId, users } from './history-context.js';
 import type { Change, Fact } from './reference-model.js';
 
 /** Writes of a history other than publications: each is acknowledged, then the model knows it. */
@@ -31,6 +31,14 @@ export async function relate(
 export async function flip(context: HistoryContext, user: number, other: number, ingest: number): Promise<void> {
   await relate(context, 'unfollow', user, other, ingest);
   await relate(context, 'follow', user, other, 1 - ingest);
+}
+
+/** Has every user own a note. */
+export async function describeNotes(context: HistoryContext): Promise<void> {
+  for (const ownerId of users.map((user) => userId(context, user))) {
+    const options = { actAs: ownerId, body: { title: 'A note' } };
+    await context.system.write(0, 'PUT', `/v1/objects/note/${noteOf(ownerId)}`, options);
+  }
 }
 
 export async function crowd(context: HistoryContext, { kind, author, stay, ingest }: Crowd): Promise<void> {

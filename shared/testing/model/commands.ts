@@ -1,4 +1,5 @@
-import type { Change } from './reference-model.js';
+import type { ListKind } from '@tideline/shared/feed-lists';
+import type { Change, Mark } from './reference-model.js';
 
 /** Users of a history are numbered; in print they are letters. */
 export const userCount = 6;
@@ -6,7 +7,20 @@ export const userCount = 6;
 export type Strategy = 'hybrid' | 'push' | 'pull';
 
 /** What a client does. `ingest` and `feedApi` say which of the two processes it asks. */
-export type Command = Publish | Retry | Delete | Relate | Flip | Storm | Crowd | Expire | Read | GoOn | Cut;
+export type Command =
+  | Publish
+  | Retry
+  | Delete
+  | Relate
+  | Flip
+  | Storm
+  | Crowd
+  | Expire
+  | Read
+  | GoOn
+  | ReadNotifications
+  | MarkNotifications
+  | Cut;
 
 export interface Publish {
   kind: 'publish';
@@ -15,6 +29,8 @@ export interface Publish {
   /** Milliseconds before the history began; undefined: no timestamp is given. */
   agoMs: number | undefined;
   to: readonly number[] | undefined;
+  /** Likes of what is this user's; undefined: posts. */
+  likes: number | undefined;
   /** What makes it safe to repeat. A foreign id needs a timestamp. */
   by: 'foreign id' | 'key' | 'nothing';
   /** Delete it before it is published; only with a foreign id, which says what its id will be. */
@@ -77,7 +93,7 @@ export interface Crowd {
 export interface Expire {
   kind: 'expire';
   user: number;
-  what: 'inbox' | 'outbox' | 'register';
+  what: ListKind | 'register';
 }
 
 export interface Read {
@@ -108,6 +124,30 @@ export interface Cut {
   view: number;
 }
 
+/** Reads notifications from the top. */
+export interface ReadNotifications {
+  kind: 'notifications';
+  reader: number;
+  limit: number;
+  pages: number;
+  /** The reader's list expires right before. */
+  cold: boolean;
+  /** The commands that follow do not wait for it. */
+  meanwhile: boolean;
+  feedApi: number;
+}
+
+/** Marks a notification of the first page, and with it all older ones or just the newest. */
+export interface MarkNotifications {
+  kind: 'mark';
+  reader: number;
+  as: Mark;
+  how: 'up to' | 'ids';
+  /** Counted from the last of the page. */
+  back: number;
+  feedApi: number;
+}
+
 export function userLetter(user: number): string {
   return String.fromCharCode('A'.charCodeAt(0) + user);
 }
@@ -135,6 +175,10 @@ export function describeCommand(command: Command): string {
       return `${userLetter(command.reader)} reads ${command.pages} pages of ${command.limit}, ${command.strategy}${command.cold ? ', inbox expired' : ''}${command.meanwhile ? ', meanwhile' : ''}, at feed-api ${command.feedApi}`;
     case 'cut':
       return `stream ${command.view} is cut off`;
+    case 'notifications':
+      return `${userLetter(command.reader)} reads ${command.pages} pages of ${command.limit} notifications${command.cold ? ', list expired' : ''}${command.meanwhile ? ', meanwhile' : ''}, at feed-api ${command.feedApi}`;
+    case 'mark':
+      return `${userLetter(command.reader)} marks ${again(command.back, 'notification of a page')} as ${command.as}, by ${command.how}, at feed-api ${command.feedApi}`;
     case 'go on':
       return `${again(command.back, 'walk')} goes on with ${command.pages} pages of ${command.limit}, at feed-api ${command.feedApi}`;
     default:
@@ -142,9 +186,9 @@ export function describeCommand(command: Command): string {
   }
 }
 
-function describePublish({ actor, count, agoMs, to, by, deletedFirst, ingest }: Publish): string {
+function describePublish({ actor, count, agoMs, to, likes, by, deletedFirst, ingest }: Publish): string {
   return [
-    `${userLetter(actor)} publishes ${count}`,
+    `${userLetter(actor)} ${likes === undefined ? 'publishes' : `likes ${userLetter(likes)}’s note,`} ${count}`,
     agoMs === undefined ? 'now' : `of ${agoMs} ms ago`,
     ...(to === undefined ? [] : [`to ${to.map(userLetter).join('')}`]),
     ...(by === 'nothing' ? [] : [`by ${by}`]),

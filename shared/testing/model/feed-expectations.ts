@@ -8,6 +8,19 @@ export interface Bounds {
   certain: ReadonlySet<string>;
 }
 
+const feeds = {
+  home: {
+    shown: (model: ReferenceModel, reader: string) => model.home(reader),
+    withHidden: (model: ReferenceModel, reader: string) => model.homeWithHidden(reader),
+  },
+  notifications: {
+    shown: (model: ReferenceModel, reader: string) => model.notifications(reader),
+    withHidden: (model: ReferenceModel, reader: string) => model.notificationsWithHidden(reader),
+  },
+};
+export type WatchedFeed = keyof typeof feeds;
+const watchedFeeds = Object.entries(feeds) as [WatchedFeed, (typeof feeds)[WatchedFeed]][];
+
 /**
  * The model of one history, and what follows from it for a system that is busy. Changes are made one after the other;
  * reads may go on meanwhile. A change holds from its acknowledgement on, and until then both states are right.
@@ -15,9 +28,9 @@ export interface Bounds {
 export class FeedExpectations {
   readonly model = new ReferenceModel();
   readonly #readers: readonly string[];
-  /** By reader, what followed authors did and was in the feed since the system was last at rest, hidden or not. */
-  readonly #settled = new Map<string, Set<string>>();
-  readonly #watches = new Set<{ reader: string; allowed: Set<string>; certain: Set<string> }>();
+  /** By reader, what was in each feed since the system was last at rest, hidden or not. */
+  readonly #settled: Record<WatchedFeed, Map<string, Set<string>>> = { home: new Map(), notifications: new Map() };
+  readonly #watches = new Set<{ feed: WatchedFeed; reader: string; allowed: Set<string>; certain: Set<string> }>();
   #inFlight: Promise<unknown> = Promise.resolve();
 
   constructor(readers: readonly string[]) {
@@ -39,16 +52,18 @@ export class FeedExpectations {
 
   /** The system is at rest: all that the model has is in the feeds from now on. */
   atRest(): void {
-    for (const reader of this.#readers) {
-      this.#settled.set(reader, new Set(this.model.homeWithHidden(reader)));
+    for (const [feed, { withHidden }] of watchedFeeds) {
+      for (const reader of this.#readers) {
+        this.#settled[feed].set(reader, new Set(withHidden(this.model, reader)));
+      }
     }
   }
 
-  /** Watches what happens while `read` reads a page of the reader's home feed. */
-  async during<T>(reader: string, read: () => Promise<T>): Promise<Bounds & { result: T }> {
-    const home = this.model.home(reader);
-    const settled = this.#settled.get(reader);
-    const watch = { reader, allowed: new Set(home), certain: new Set(home.filter((id) => settled?.has(id))) };
+  /** Watches what happens while `read` reads a page of one of the reader's feeds. */
+  async during<T>(feed: WatchedFeed, reader: string, read: () => Promise<T>): Promise<Bounds & { result: T }> {
+    const shown = feeds[feed].shown(this.model, reader);
+    const settled = this.#settled[feed].get(reader);
+    const watch = { feed, reader, allowed: new Set(shown), certain: new Set(shown.filter((id) => settled?.has(id))) };
     this.#watches.add(watch);
     try {
       const result = await read();
@@ -60,15 +75,17 @@ export class FeedExpectations {
   }
 
   #takeIn(): void {
-    for (const [reader, settled] of this.#settled) {
-      keepOnly(settled, this.model.homeWithHidden(reader));
+    for (const [feed, { withHidden }] of watchedFeeds) {
+      for (const [reader, settled] of this.#settled[feed]) {
+        keepOnly(settled, withHidden(this.model, reader));
+      }
     }
-    for (const { reader, allowed, certain } of this.#watches) {
-      const home = this.model.home(reader);
-      for (const id of home) {
+    for (const { feed, reader, allowed, certain } of this.#watches) {
+      const shown = feeds[feed].shown(this.model, reader);
+      for (const id of shown) {
         allowed.add(id);
       }
-      keepOnly(certain, home);
+      keepOnly(certain, shown);
     }
   }
 }

@@ -1,6 +1,15 @@
+import { listKinds } from '@tideline/shared/feed-lists';
 import fc from 'fast-check';
-import { type Command, type Crowd, type Publish, type Strategy, userCount } from './commands.js';
-import type { Change } from './reference-model.js';
+import {
+  type Command,
+  type Crowd,
+  type Expire,
+  type MarkNotifications,
+  type Publish,
+  type Strategy,
+  userCount,
+} from './commands.js';
+import type { Change, Mark } from './reference-model.js';
 
 /** What is done in one history, with users of its own. At the end of each phase the system comes to rest. */
 export interface History {
@@ -42,6 +51,7 @@ const publish: fc.Arbitrary<Publish> = fc
       { weight: 4, arbitrary: fc.constant(undefined) },
       { weight: 1, arbitrary: fc.uniqueArray(user, { minLength: 1, maxLength: 3 }) },
     ),
+    likes: fc.option(user, { nil: undefined, freq: 1 }),
     by: fc.constantFrom<Publish['by']>('foreign id', 'foreign id', 'key', 'nothing'),
     deletedFirst: fc.integer({ min: 0, max: 9 }).map((n) => n === 9),
     ingest: eitherOne,
@@ -103,7 +113,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('expire' as const),
       user,
-      what: fc.constantFrom('inbox' as const, 'outbox' as const, 'register' as const),
+      what: fc.constantFrom<Expire['what']>(...listKinds, 'register'),
     }),
   },
   {
@@ -120,6 +130,29 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('cut' as const), view: eitherOne }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('notifications' as const),
+      reader: user,
+      limit,
+      pages,
+      cold: fc.integer({ min: 0, max: 3 }).map((n) => n === 3),
+      meanwhile: fc.boolean(),
+      feedApi: eitherOne,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('mark' as const),
+      reader: user,
+      as: fc.constantFrom<Mark>('seen', 'read'),
+      how: fc.constantFrom<MarkNotifications['how']>('up to', 'ids'),
+      back,
+      feedApi: eitherOne,
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('go on' as const), back, limit, pages, feedApi: eitherOne }) },
 );
 

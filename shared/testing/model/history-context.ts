@@ -19,6 +19,11 @@ export function userId({ prefix }: Pick<HistoryContext, 'prefix'>, user: number)
   return `${prefix}${userLetter(user)}`;
 }
 
+/** The note that every user has, for others to like: an object id. */
+export function noteOf(ownerId: string): string {
+  return `note-of-${ownerId}`;
+}
+
 export function randomBelow({ random }: Pick<HistoryContext, 'random'>, end: number): number {
   return Math.floor(random() * end);
 }

@@ -1,11 +1,20 @@
 import { randomNumbers } from '../history.js';
-import { crowd, deletePost, flip, follow, relate } from './changes.js';
-import { type Command, type Delete, describeCommand, type Read, type Storm, type Strategy } from './commands.js';
+import { crowd, deletePost, describeNotes, flip, follow, relate } from './changes.js';
+import {
+  type Command,
+  type Delete,
+  describeCommand,
+  type Read,
+  type ReadNotifications,
+  type Storm,
+  type Strategy,
+} from './commands.js';
 import { FeedExpectations } from './feed-expectations.js';
 import type { History } from './histories.js';
 import { countBack, type HistoryContext, pushIsComplete, userId, users } from './history-context.js';
 import { LiveView } from './live-view.js';
 import type { ModelSystem } from './model-system.js';
+import { expectNotificationsAtRest, markNotifications, readNotifications } from './notifications.js';
 import { Publications } from './publications.js';
 import { expectFeedsAtRest } from './resting-feeds.js';
 import { Walk } from './walk.js';
@@ -41,6 +50,7 @@ export class HistoryRun {
       await this.#attempt('opening streams', async () => {
         await Promise.all(this.#views.map((view) => view.open()));
       });
+      await this.#attempt('the notes to like', () => describeNotes(this.#context));
     }
     if (phase === 0 && follows.length > 0) {
       await this.#attempt('the first follows', () => follow(this.#context, follows, 0));
@@ -57,6 +67,7 @@ export class HistoryRun {
   /** Compares all feeds with the model, while the system is at rest; in every way that there is where `all` is true. */
   async checkAtRest(when: string, all: boolean): Promise<void> {
     await this.#attempt(when, () => expectFeedsAtRest(this.#context, all));
+    await this.#attempt(`${when}, notifications`, () => expectNotificationsAtRest(this.#context));
     for (const view of this.#views) {
       await this.#attempt(when, () => view.expectAtRest());
     }
@@ -101,6 +112,10 @@ export class HistoryRun {
       case 'cut':
         this.#views[command.view]?.cut();
         return;
+      case 'notifications':
+        return this.#readNotifications(command);
+      case 'mark':
+        return markNotifications(context, command);
       case 'go on': {
         const { back, limit, pages, feedApi } = command;
         return countBack(this.#walks, back)?.read(context.system.feedApi(feedApi), limit, pages);
@@ -126,7 +141,17 @@ export class HistoryRun {
     }
     const walk = this.#walk(readerId, strategy);
     this.#walks.push(walk);
-    const reading = walk.read(system.feedApi(feedApi), limit, pages);
+    await this.#maybeMeanwhile(walk.read(system.feedApi(feedApi), limit, pages), meanwhile);
+  }
+
+  async #readNotifications(command: ReadNotifications): Promise<void> {
+    if (command.cold) {
+      await this.#context.system.expire(userId(this.#context, command.reader), 'notifications');
+    }
+    await this.#maybeMeanwhile(readNotifications(this.#context, command), command.meanwhile);
+  }
+
+  async #maybeMeanwhile(reading: Promise<void>, meanwhile: boolean): Promise<void> {
     if (!meanwhile) {
       await reading;
       return;

@@ -2,7 +2,7 @@ import { foreignActivityId } from '@tideline/shared/activity-id';
 import type { RequestOptions } from '../http-client.js';
 import { deletePost } from './changes.js';
 import { type Publish, userLetter } from './commands.js';
-import { countBack, type HistoryContext, randomBelow, userId, users } from './history-context.js';
+import { countBack, type HistoryContext, noteOf, randomBelow, userId, users } from './history-context.js';
 import type { Fact, Post } from './reference-model.js';
 
 interface Sent {
@@ -12,6 +12,7 @@ interface Sent {
   by: Publish['by'];
   actor: string;
   to: readonly string[] | undefined;
+  ownerId: string | undefined;
   /** Redis had been lost so many times when it was sent: keys are forgotten with it. */
   redisLosses: number;
   /** What it was answered with; empty at first. */
@@ -44,29 +45,30 @@ export class Publications {
     return text.replace(activityIds, (id) => this.#labels.get(id) ?? id);
   }
 
-  async publish({ actor, count, agoMs, to, by, deletedFirst, ingest }: Publish): Promise<void> {
+  async publish({ actor, count, agoMs, to, likes, by, deletedFirst, ingest }: Publish): Promise<void> {
     const actorId = userId(this.#context, actor);
     this.#count += 1;
     const label = `${userLetter(actor)}${this.#count}`;
     const name = `${this.#context.prefix}${label}`;
     const timestamp = agoMs === undefined ? undefined : this.#beganAt - agoMs;
     const audience = to?.map((user) => userId(this.#context, user));
-    const body = Array.from({ length: count }, (_, i) => ({
+    const ownerId = likes === undefined ? undefined : userId(this.#context, likes);
+    const names = Array.from({ length: count }, (_, i) => `${name}.${i}`);
+    const body = names.map((each) => ({
       actorId,
-      verb: 'post',
       objectType: 'note',
-      objectId: `${name}.${i}`,
+      ...(ownerId === undefined ? { verb: 'post', objectId: each } : { verb: 'like', objectId: noteOf(ownerId) }),
       ...(audience === undefined ? {} : { to: audience }),
       ...(timestamp === undefined ? {} : { timestamp }),
-      ...(by === 'foreign id' ? { foreignId: `${name}.${i}` } : {}),
+      ...(by === 'foreign id' ? { foreignId: each } : {}),
     }));
     if (deletedFirst && timestamp !== undefined) {
-      for (const { objectId } of body) {
-        await deletePost(this.#context, actorId, foreignActivityId(actorId, objectId, timestamp), ingest);
+      for (const foreignId of names) {
+        await deletePost(this.#context, actorId, foreignActivityId(actorId, foreignId, timestamp), ingest);
       }
     }
     const options: RequestOptions = { body, ...(by === 'key' ? { headers: { 'idempotency-key': name } } : {}) };
-    const sent: Sent = { label, options, by, actor: actorId, to: audience, redisLosses: 0, ids: [] };
+    const sent: Sent = { label, options, by, actor: actorId, to: audience, ownerId, redisLosses: 0, ids: [] };
     await this.#send(sent, options, ingest);
     if (by !== 'nothing') {
       this.#repeatable.push(sent);
@@ -97,7 +99,7 @@ export class Publications {
       if (sent.ids.length > 0 && !keyMayBeLost && ids.join() !== sent.ids.join()) {
         throw new Error(`a repetition of ${sent.ids.join(' ')} was answered with ${ids.join(' ')}`);
       }
-      const posts = ids.map((id) => ({ id, actor: sent.actor, to: sent.to }));
+      const posts = ids.map((id) => ({ id, actor: sent.actor, to: sent.to, ownerId: sent.ownerId }));
       this.#posts.push(...posts.filter(({ id }) => !sent.ids.includes(id)));
       sent.ids = ids;
       for (const [i, id] of ids.entries()) {

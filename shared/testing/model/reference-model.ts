@@ -6,7 +6,13 @@
 export type Fact =
   | { kind: 'publish'; post: Post }
   | { kind: 'delete'; caller: string; id: string }
-  | { kind: Change; user: string; other: string };
+  | { kind: Change; user: string; other: string }
+  | { kind: 'mark'; user: string; as: Mark; marked: Marked };
+
+export type Mark = 'seen' | 'read';
+
+/** One notification and all older ones, or some. */
+export type Marked = { upTo: string } | { ids: readonly string[] };
 
 /** What a user says about another one. */
 export type Change = keyof typeof changes;
@@ -16,6 +22,14 @@ export interface Post {
   actor: string;
   /** undefined: everybody. */
   to: readonly string[] | undefined;
+  /** Whose it is what the post is about; undefined: nobody's. */
+  ownerId: string | undefined;
+}
+
+interface Marks {
+  /** All up to this id are marked. */
+  through: string;
+  ids: Set<string>;
 }
 
 type Relation = 'follow' | 'mute' | 'block';
@@ -35,6 +49,7 @@ export class ReferenceModel {
   /** Who deleted what: it counts where it is their own, whether it came before or after. */
   readonly #deletes = new Set<string>();
   readonly #followerCountMax = new Map<string, number>();
+  readonly #marks: Record<Mark, Map<string, Marks>> = { seen: new Map(), read: new Map() };
 
   acknowledge(fact: Fact): void {
     switch (fact.kind) {
@@ -46,6 +61,9 @@ export class ReferenceModel {
         break;
       case 'delete':
         this.#deletes.add(pair(fact.caller, fact.id));
+        break;
+      case 'mark':
+        this.#mark(fact.user, fact.as, fact.marked);
         break;
       default:
         this.#relate(changes[fact.kind], fact.user, fact.other);
@@ -67,6 +85,23 @@ export class ReferenceModel {
     return this.#idsWhere(
       (post) => post.actor === author && post.to === undefined && !this.#isHidden(post.actor, reader),
     );
+  }
+
+  /** What notifies a reader, in no order: ids of posts, and `followName` of followers. */
+  notifications(reader: string): string[] {
+    return this.#notificationsFrom(reader, (actor) => !this.#isHidden(actor, reader));
+  }
+
+  /** The same with what mutes and blocks hide at present. */
+  notificationsWithHidden(reader: string): string[] {
+    return this.#notificationsFrom(reader, () => true);
+  }
+
+  /** Whether a reader marked a notification, as of now. */
+  marksOf(reader: string): (as: Mark, id: string) => boolean {
+    const { seen, read } = { seen: this.#marks.seen.get(reader), read: this.#marks.read.get(reader) };
+    const now = { seen: { ...seen, ids: new Set(seen?.ids) }, read: { ...read, ids: new Set(read?.ids) } };
+    return (as, id) => id <= (now[as].through ?? '') || now[as].ids.has(id);
   }
 
   has(relation: Relation, user: string, other: string): boolean {
@@ -91,6 +126,31 @@ export class ReferenceModel {
     }
   }
 
+  #notificationsFrom(reader: string, isShown: (actor: string) => boolean): string[] {
+    const posts = this.#idsWhere(
+      ({ actor, to, ownerId }) =>
+        actor !== reader && isShown(actor) && (to === undefined ? ownerId === reader : to.includes(reader)),
+    );
+    const followers = [...this.#relations.follow]
+      .map((each) => each.split(' '))
+      .flatMap(([follower = '', followee]) => (followee === reader && isShown(follower) ? follower : []));
+    return [...posts, ...followers.map(followName)];
+  }
+
+  #mark(reader: string, as: Mark, marked: Marked): void {
+    const marks = this.#marks[as].get(reader) ?? { through: '', ids: new Set() };
+    this.#marks[as].set(reader, marks);
+    if ('ids' in marked) {
+      marks.ids = new Set([...marks.ids, ...marked.ids]);
+    } else if (marked.upTo > marks.through) {
+      marks.through = marked.upTo;
+    }
+    // What is read is seen, too.
+    if (as === 'read') {
+      this.#mark(reader, 'seen', marked);
+    }
+  }
+
   #idsWhere(shows: (post: Post) => boolean): string[] {
     return [...this.#posts.values()]
       .filter((post) => !this.#deletes.has(pair(post.actor, post.id)) && shows(post))
@@ -105,6 +165,11 @@ export class ReferenceModel {
   #isHidden(author: string, reader: string): boolean {
     return this.has('mute', reader, author) || this.has('block', reader, author) || this.has('block', author, reader);
   }
+}
+
+/** What the notification of a follow is called, whose id nobody is told of. */
+export function followName(follower: string): string {
+  return `follow of ${follower}`;
 }
 
 /** Neither user ids nor activity ids have spaces. */

@@ -46,7 +46,7 @@ export class Walk {
       query.set('cursor', this.#cursor);
     }
     const wasComplete = this.#pushIsComplete(reader);
-    const { result, allowed, certain } = await this.#expectations.during(reader, () =>
+    const { result, allowed, certain } = await this.#expectations.during('home', reader, () =>
       feedApi.succeed<PageBody>('GET', `/v1/feeds/home?${query}`, { actAs: reader }),
     );
     const ids = result.items.map(({ id }) => id);
