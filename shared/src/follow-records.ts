@@ -11,7 +11,7 @@ const samePair = (a: string, b: string) => `${a}.actor_id = ${b}.actor_id and ${
 const version = (record: string) => `(${record}.log_generation, ${record}.log_offset)`;
 
 /** For a follow record `c`: the one before it of the same pair was no follow. */
-export const beginsFollow = `
+const beginsFollow = `
   coalesce((
     select previous.verb
     from control_activities previous
@@ -19,20 +19,6 @@ export const beginsFollow = `
       and ${version('previous')} < ${version('c')}
     order by previous.log_generation desc, previous.log_offset desc
     limit 1), 'unfollow') = 'unfollow'`;
-
-/** Whether `follower` follows `followee`: an acknowledged unfollow says no before its record is there. */
-export function isFollowing(follower: string, followee: string): string {
-  return `exists (
-    select from follows f where f.follower_id = ${follower} and f.followee_id = ${followee} and f.active)`;
-}
-
-/** For a record `c` of control activities: the beginning of a follow that nothing ended. */
-export const standingFollow = `
-  c.verb = 'follow' and ${beginsFollow} and ${isFollowing('c.actor_id', 'c.object_id')}
-  and not exists (
-    select
-    from control_activities ended
-    where ${samePair('ended', 'c')} and ended.verb = 'unfollow' and ${version('ended')} > ${version('c')})`;
 
 /** Of the pair `follower`, `followee` the last record before a version that is an unfollow or began a follow. */
 export function lastTurnBefore(follower: string, followee: string, before: string): string {

@@ -1,29 +1,17 @@
-import { standingFollow } from './follow-records.js';
 import { notHidden } from './naive-pull.js';
 
 /**
- * A user's notifications as one plain query over what the database knows, as `naivePull` is for the home feed. What
- * others did about what belongs to the user and everybody may see, what has the user in its audience, and who follows the
- * user; not deleted, and by nobody who is hidden.
+ * A user's notifications as one plain query, as `naivePull` is for the home feed: what concerns the user, not deleted, and
+ * by nobody who is hidden. Columns of `notifications n`, newest first, and which part of them.
  */
-
-/** The query of `$<reader>`'s notifications, newest first: columns of `activities a`, and which part of them. */
 export function naiveNotifications(columns: string, part: string): string {
   return `
     select ${columns}
-    from (
-      select id, actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title, audience,
-        metadata
-      from activities
-      where actor_id <> $<reader>
-        and ((object_owner_id = $<reader> and audience is null) or $<reader> = any(audience))
-      union all
-      select id, actor_id, verb, object_type, object_id, null, null, null, null, null, null
-      from control_activities c
-      where object_id = $<reader> and ${standingFollow}
-    ) a
-    where not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)
-      and ${notHidden('a.actor_id')}
-      and ${part}
-    order by a.id desc`;
+    from notifications n
+    where n.user_id = $<reader> and ${notDeleted} and ${notHidden('n.actor_id')} and ${part}
+    order by n.id desc`;
 }
+
+/** For a notification `n`. */
+export const notDeleted =
+  'not exists (select from tombstones t where t.activity_id = n.id and t.author_id = n.actor_id)';

@@ -328,6 +328,18 @@ test('lists, counts and marks are those of a plain model, as delivered, late, de
   await expectWorld('shown again');
   await markSome();
   await expectWorld('marked again');
+  // What is written as things happen is what can be made of all that happened (I12).
+  await platform.settle();
+  for (const [some, others] of [
+    ['notifications', 'happened_notifications'],
+    ['happened_notifications', 'notifications'],
+  ]) {
+    const columns = 'user_id, id, actor_id, is_follow';
+    const { rows } = await platform.database.query(
+      `select ${columns} from ${some} except select ${columns} from ${others}`,
+    );
+    expect(rows, `${some}, and not ${others}`).toEqual([]);
+  }
   // What was delivered and what is rebuilt is the same, as far down as both reach.
   for (const [i, rebuilt] of (await Promise.all(users.map(stored))).entries()) {
     const delivered = live[i] ?? [];

@@ -30,7 +30,7 @@ export async function homeDownTo(
   return snapshot.any<TrueItem>(home, { reader, floor, authors: [...floors.keys()], floors: [...floors.values()] });
 }
 
-const notifications = naiveNotifications('a.id, a.actor_id as "authorId"', 'a.id >= $<floor>');
+const notifications = naiveNotifications('n.id, n.actor_id as "authorId"', 'n.id >= $<floor>');
 
 /** What concerns the reader, down to `floor`, newest first. */
 export async function notificationsDownTo(snapshot: Queryable, reader: string, floor: string): Promise<TrueItem[]> {

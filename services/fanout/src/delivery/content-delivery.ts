@@ -4,11 +4,11 @@ import { cacheObject } from '@tideline/shared/objects';
 import { cacheUserName } from '@tideline/shared/user-names';
 import { ListUpdates } from '../inbox/list-updates.js';
 import { readContents, type StoredContent } from '../storage/activity-reader.js';
-import type { PersistedBatch } from '../storage/activity-writer.js';
+import { contentsOf, type PersistedBatch } from '../storage/activity-writer.js';
 import { onlyFollows } from '../storage/follower-store.js';
+import { notifiedBy } from '../storage/notification-writer.js';
 import type { Author } from './author-cache.js';
 import type { Delivery } from './delivery.js';
-import { notifiedBy } from './notifications.js';
 import type { RecordBatch } from './record-batch.js';
 
 /** Bounds what one wave of deliveries holds in memory and sends at once. */
@@ -26,15 +26,7 @@ export async function storedContents(
   { knownIds, deletedIds }: PersistedBatch,
 ): Promise<StoredContent[]> {
   const stored = await readContents(database, [...knownIds]);
-  const fresh = batch.contents
-    .filter(({ record }) => !knownIds.has(record.id))
-    .map(({ record: { id, actorId, to = null, objectOwnerId = null } }) => ({
-      id,
-      actorId,
-      to,
-      objectOwnerId,
-      isDelivered: false,
-    }));
+  const fresh = contentsOf(batch, knownIds);
   return [...stored, ...fresh].filter(({ id }) => !deletedIds.has(id)).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 

@@ -11,8 +11,9 @@ import {
 } from '../storage/activity-reader.js';
 import { readFollowsById } from '../storage/follow-history.js';
 import { followerPages } from '../storage/follower-store.js';
+import { notifiedBy } from '../storage/notification-writer.js';
 import type { Delivery } from './delivery.js';
-import { notifiedBy, removeFollows } from './notifications.js';
+import { removeFollows } from './notifications.js';
 import { recordPulledDeletes } from './pulled-news.js';
 import type { RecordBatch } from './record-batch.js';
 

@@ -45,7 +45,7 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
 
   await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
-  await metrics.timed('notifications', () => applyFollowNotifications(delivery, batch));
+  await metrics.timed('notifications', () => applyFollowNotifications(delivery, persisted.begunFollows));
   await metrics.timed('relations', () => applyRelationChanges(delivery, batch.relations));
   await metrics.timed('deletes', () => applyDeletes(delivery, batch.deletes));
   await writeControlResults(delivery, batch);

@@ -12,12 +12,17 @@ import {
   relationVerbs,
 } from '@tideline/shared/projections';
 import type { RecordBatch } from '../delivery/record-batch.js';
+import type { StoredContent } from './activity-reader.js';
+import { type BegunFollow, readBegunFollows } from './follow-history.js';
+import { insertNotifications, replaceFollowNotifications } from './notification-writer.js';
 import { checkFence } from './partition-fences.js';
 
 /** What the database says about a batch once it is committed. */
 export interface PersistedBatch {
   /** What holds for each pair that the batch mentions. */
   follows: FollowState[];
+  /** The follows of those pairs, each by the record that began it. */
+  begunFollows: BegunFollow[];
   /** Contents that are deleted already. */
   deletedIds: ReadonlySet<string>;
   /** Contents that were there before: redelivered, or sent again by their producer. */
@@ -46,13 +51,31 @@ export async function persistBatch(
     const follows = await applyFollows(transaction, batch.follows.map(followChange));
     await applyRelations(transaction, batch.relations.map(relationChange));
     await applyTombstones(transaction, batch.deletes.map(tombstone));
+    const begunFollows = await readBegunFollows(transaction, batch);
+    await replaceFollowNotifications(transaction, begunFollows);
     const exceptions = await insertContents(transaction, batch.contents);
+    const knownIds = new Set(exceptions.filter(({ known }) => known).map(({ id }) => id));
+    await insertNotifications(transaction, contentsOf(batch, knownIds));
     return {
       follows,
+      begunFollows,
       deletedIds: new Set(exceptions.filter(({ deleted }) => deleted).map(({ id }) => id)),
-      knownIds: new Set(exceptions.filter(({ known }) => known).map(({ id }) => id)),
+      knownIds,
     };
   });
+}
+
+/** The contents of a batch that were not known before. */
+export function contentsOf({ contents }: RecordBatch, knownIds: ReadonlySet<string>): StoredContent[] {
+  return contents
+    .filter(({ record }) => !knownIds.has(record.id))
+    .map(({ record: { id, actorId, to = null, objectOwnerId = null } }) => ({
+      id,
+      actorId,
+      to,
+      objectOwnerId,
+      isDelivered: false,
+    }));
 }
 
 /** Users that must exist for what the batch says. */

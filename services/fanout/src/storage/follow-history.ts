@@ -1,28 +1,38 @@
 import type { LogVersion } from '@tideline/shared/activity-record';
-import { type Database, prepared } from '@tideline/shared/database';
-import { isFollowing, lastTurnBefore } from '@tideline/shared/follow-records';
+import { type Database, prepared, type Queryable } from '@tideline/shared/database';
+import { lastTurnBefore } from '@tideline/shared/follow-records';
+import type { RecordBatch } from '../delivery/record-batch.js';
 
-/** Two users, and the version of a record of theirs. */
-export interface FollowPair {
+/** A follow by the record that began it. */
+export interface BegunFollow {
+  id: string;
   followerId: string;
   followeeId: string;
-  since: LogVersion;
+  /** The unfollow; undefined: it stands, as far as the log was read. */
+  endedBy?: LogVersion;
+  /** An unfollow is acknowledged whose record is still to come. */
+  isEnding: boolean;
+  /** Its follower deleted the record. */
+  isDeleted: boolean;
 }
 
-export interface FollowRecordRow extends LogVersion {
-  followerId: string;
-  followeeId: string;
+interface TurnRow extends LogVersion {
   id: string;
   verb: 'follow' | 'unfollow';
-  /** Its follower deleted it, or does not follow any more, even if the record of that is still to come. */
-  over: boolean;
+  followerId: string;
+  followeeId: string;
+  isEnding: boolean;
+  isDeleted: boolean;
 }
 
-const historySql = `
-  select pair.follower_id as "followerId", pair.followee_id as "followeeId", record.id, record.verb,
-    record.log_generation as generation, record.log_partition as partition, record.log_offset::float8 as offset,
-    exists (select from tombstones t where t.activity_id = record.id and t.author_id = pair.follower_id)
-      or not ${isFollowing('pair.follower_id', 'pair.followee_id')} as over
+const turnsSql = `
+  select pair.follower_id as "followerId", pair.followee_id as "followeeId", turn.id, turn.verb,
+    turn.log_generation as generation, turn.log_partition as partition, turn.log_offset::float8 as offset,
+    not exists (
+      select from follows f
+      where f.follower_id = pair.follower_id and f.followee_id = pair.followee_id and f.active) as "isEnding",
+    exists (
+      select from tombstones t where t.activity_id = turn.id and t.author_id = pair.follower_id) as "isDeleted"
   from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
     as pair (follower_id, followee_id, log_generation, log_offset)
   cross join lateral (
@@ -34,22 +44,58 @@ const historySql = `
     )
     union all
     (${lastTurnBefore('pair.follower_id', 'pair.followee_id', '(pair.log_generation, pair.log_offset)')})
-  ) record
-  order by record.log_generation, record.log_offset`;
+  ) turn
+  order by turn.log_generation, turn.log_offset`;
 
-/** All records of each pair since then, in order, and before them the one that tells whether the follow stood. */
-export async function readFollowHistory(database: Database, pairs: readonly FollowPair[]): Promise<FollowRecordRow[]> {
+/**
+ * The follows of each pair of the batch that stood before it or began since then, also in what follows the batch on the
+ * log and was written already. To be called once the batch's own records are.
+ */
+export async function readBegunFollows(transaction: Queryable, batch: RecordBatch): Promise<BegunFollow[]> {
+  const pairs = pairsOf(batch);
   if (pairs.length === 0) {
     return [];
   }
-  return database.any<FollowRecordRow>(
-    prepared('read-follow-history', historySql, [
-      pairs.map(({ followerId }) => followerId),
-      pairs.map(({ followeeId }) => followeeId),
-      pairs.map(({ since }) => since.generation),
-      pairs.map(({ since }) => since.offset),
+  const turns = await transaction.any<TurnRow>(
+    prepared('read-follow-turns', turnsSql, [
+      pairs.map(({ record }) => record.actorId),
+      pairs.map(({ record }) => record.objectId),
+      pairs.map(({ version }) => version.generation),
+      pairs.map(({ version }) => version.offset),
     ]),
   );
+  return followsOf(turns);
+}
+
+/** The first record of each pair in the batch. */
+function pairsOf({ controls }: RecordBatch): RecordBatch['controls'] {
+  const pairs = new Map<string, RecordBatch['controls'][number]>();
+  for (const logged of controls) {
+    const { kind, actorId, objectId } = logged.record;
+    const pair = `${actorId} ${objectId}`;
+    if (kind === 'follow' && !pairs.has(pair)) {
+      pairs.set(pair, logged);
+    }
+  }
+  return [...pairs.values()];
+}
+
+/** Of turns in order. */
+function followsOf(turns: readonly TurnRow[]): BegunFollow[] {
+  const begun: BegunFollow[] = [];
+  const standing = new Map<string, BegunFollow>();
+  for (const { verb, generation, partition, offset, ...follow } of turns) {
+    const pair = `${follow.followerId} ${follow.followeeId}`;
+    const current = standing.get(pair);
+    if (verb === 'follow' && current === undefined) {
+      standing.set(pair, follow);
+      begun.push(follow);
+    } else if (verb === 'unfollow' && current !== undefined) {
+      current.endedBy = { generation, partition, offset };
+      standing.delete(pair);
+    }
+  }
+  return begun;
 }
 
 const followsSql = `
@@ -57,13 +103,10 @@ const followsSql = `
   from control_activities
   where id = any($1::uuid[]) and verb = 'follow'`;
 
-export interface FollowRecordPair {
-  id: string;
-  followerId: string;
-  followeeId: string;
-}
-
 /** Whose follows these ids are, of those that are follows. */
-export async function readFollowsById(database: Database, ids: readonly string[]): Promise<FollowRecordPair[]> {
-  return ids.length === 0 ? [] : database.any<FollowRecordPair>(prepared('read-follows-by-id', followsSql, [ids]));
+export async function readFollowsById(
+  database: Database,
+  ids: readonly string[],
+): Promise<Pick<BegunFollow, 'id' | 'followerId' | 'followeeId'>[]> {
+  return ids.length === 0 ? [] : database.any(prepared('read-follows-by-id', followsSql, [ids]));
 }

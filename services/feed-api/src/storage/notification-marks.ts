@@ -1,6 +1,6 @@
-import { lowestActivityId, timestampOf } from '@tideline/shared/activity-id';
+import { lowestActivityId } from '@tideline/shared/activity-id';
+import { notDeleted } from '@tideline/shared/naive-notifications';
 import { notHidden } from '@tideline/shared/naive-pull';
-import { hiddenToo, notificationsSql } from './notification-pages.js';
 import type { SqlScope } from './sql-scope.js';
 
 export interface NotificationCounts {
@@ -45,20 +45,14 @@ export function isRead({ readThrough, marked }: Marks, id: string): boolean {
   return id <= readThrough || marked[id] === true;
 }
 
-const between = 'a.id > $<readThrough> and a.id < $<below>';
 const unmarkedSql = `
   select
     count(*) filter (where n.id > $<seenThrough> and m.notification_id is null)::int as unseen,
     count(*) filter (where m.read is not true)::int as unread
-  from (${notificationsSql(
-    'a.id',
-    {
-      contents: `a.time >= activity_time($<readThrough>) and a.time <= activity_time($<below>) and ${between}`,
-      follows: between,
-    },
-    notHidden('a.actor_id'),
-  )}) n
-  left join marked_notifications m on m.user_id = $<reader> and m.notification_id = n.id`;
+  from notifications n
+  left join marked_notifications m on m.user_id = n.user_id and m.notification_id = n.id
+  where n.user_id = $<reader> and n.id > $<readThrough> and n.id < $<below>
+    and ${notDeleted} and ${notHidden('n.actor_id')}`;
 
 /** How many notifications below `below` the reader may see and marked neither seen nor read. */
 export async function countUnmarked(
@@ -94,34 +88,10 @@ export async function markThrough(sql: SqlScope, reader: string, mark: Mark, thr
 // Sorted, so that two that mark the same cannot wait for each other in a circle.
 const markSql = `
   insert into marked_notifications as m (user_id, notification_id, read)
-  select $<reader>, id, $<read> from unnest($<ids>::uuid[]) as marked (id) order by id
+  select user_id, id, $<read> from notifications where user_id = $<reader> and id = any($<ids>::uuid[]) order by id
   on conflict (user_id, notification_id) do update set read = m.read or excluded.read`;
 
 /** Marks these notifications, and nothing that is none: what a user can have written is bounded by what there is. */
 export async function markSome(sql: SqlScope, reader: string, mark: Mark, ids: readonly string[]): Promise<void> {
-  const existing = await notificationsAmong(sql, reader, [...new Set(ids)]);
-  if (existing.length > 0) {
-    await sql.any(markSql, { reader, ids: existing, read: mark === 'read' });
-  }
-}
-
-const amongSql = notificationsSql(
-  'a.id',
-  {
-    contents: 'a.time between $<oldest> and $<newest> and a.id = any($<ids>::uuid[])',
-    follows: 'a.id = any($<ids>::uuid[])',
-  },
-  hiddenToo,
-);
-
-/** Those of the ids that are notifications of this user, seen at present or hidden. */
-async function notificationsAmong(sql: SqlScope, reader: string, ids: readonly string[]): Promise<string[]> {
-  const times = ids.map(timestampOf);
-  const rows = await sql.any<{ id: string }>(amongSql, {
-    reader,
-    ids,
-    oldest: new Date(Math.min(...times)),
-    newest: new Date(Math.max(...times)),
-  });
-  return rows.map(({ id }) => id);
+  await sql.any(markSql, { reader, ids, read: mark === 'read' });
 }
