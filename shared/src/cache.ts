@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { CacheEpochStore } from './cache-epoch-store.js';
 import { cacheRefused, fenced, type TidelineError, unavailable } from './errors.js';
-import { bucketCount, bucketEpochKey, FeedKeys, incarnationKey } from './feed-keys.js';
+import { bucketCount, bucketEpochKey, everyLog, FeedKeys, incarnationKey } from './feed-keys.js';
 import type { Logger } from './logger.js';
 import { redisConnection } from './redis-connection.js';
 import { loadScript, type RedisScript } from './redis-script.js';
@@ -149,7 +149,10 @@ export class Cache {
         const identity = await this.#identity();
         const epoch = await this.#options.epochs.epochOf(identity);
         await this.#setBucketEpochs(epoch);
-        this.#keys = new FeedKeys(this.#options.namespace, epoch);
+        const keys = new FeedKeys(this.#options.namespace, epoch);
+        // A flush tells nobody. Who finds a new epoch does, so that no stream waits in the logs of the last one.
+        await this.#redis.publish(keys.liveChannel, everyLog);
+        this.#keys = keys;
         this.#options.logger.info({ epoch }, 'cache epoch confirmed');
         return;
       } catch (error) {

@@ -30,10 +30,12 @@ export function bucketEpochKey(namespace: string, bucket: number): string {
   return `${namespace}:${tag(bucket)}:epoch`;
 }
 
-/** Where it is told that a live stream has a new entry: the number of its bucket, or `pulled`. */
+/** Where it is told which live log has a new entry: that of a bucket, by its number, `pulled`, or perhaps any of them. */
 export function liveChannel(namespace: string): string {
   return `${namespace}:live`;
 }
+
+export const everyLog = 'every';
 
 export class FeedKeys {
   readonly epoch: string;

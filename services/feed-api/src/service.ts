@@ -4,7 +4,7 @@ import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { onceDatabaseIsUp, openDatabase } from '@tideline/shared/database';
 import { DatabaseProbe } from '@tideline/shared/database-probe';
-import { liveChannel } from '@tideline/shared/feed-keys';
+import { everyLog, liveChannel } from '@tideline/shared/feed-keys';
 import { documentRoutes } from '@tideline/shared/http/document-routes';
 import { startHttpServer } from '@tideline/shared/http/http-server';
 import { readLogGeneration } from '@tideline/shared/log-generation';
@@ -115,7 +115,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     redisUrl: config.redisUrl,
     channel: liveChannel(config.namespace),
     logger,
-    onMessage: (place) => hub.wake(place === 'pulled' ? place : Number(place)),
+    onMessage: (place) => (place === everyLog ? hub.wakeAll() : hub.wake(place === 'pulled' ? place : Number(place))),
     onListening: () => hub.wakeAll(),
     onKeyGone(key, end) {
       const meaning = cache.isOpen() ? cache.keys.meaningOf(key) : undefined;

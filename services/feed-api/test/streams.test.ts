@@ -210,6 +210,15 @@ test('when Redis loses everything, streams say so and go on', async () => {
   await stream.when('it goes on', () => stream.activityIds.includes(id));
 });
 
+test('a flush of Redis, after which no connection is lost, is told as soon as anybody notices', async () => {
+  await follow(['jj1'], 'jj-friend');
+  const stream = await openNow('jj1');
+  await platform.redis.flushall();
+  await post('jj-friend');
+  const beforeItIsRenewedMs = 20_000;
+  await waitUntil('it is told', () => stream.resyncs > 0, beforeItIsRenewedMs);
+});
+
 test('notifications come as the page shows them, with how many are left', async () => {
   await platform.ingest.succeed('PUT', '/v1/objects/note/mine', { actAs: 'n1', body: { title: 'Mine' } });
   const stream = platform.feedApi.stream('/v1/feeds/notifications/stream', { actAs: 'n1' });
