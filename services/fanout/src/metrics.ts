@@ -49,7 +49,7 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
   });
   const deliveries = new Counter({
     name: 'tideline_deliveries_total',
-    help: 'Deliveries to inboxes and outboxes: addressed, and those new to a list that exists',
+    help: 'Deliveries to inboxes, outboxes and notifications: addressed, and those new to a list that exists',
     labelNames: ['outcome'],
     registers,
   });
