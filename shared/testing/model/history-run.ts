@@ -10,6 +10,7 @@ import {
   type Strategy,
 } from './commands.js';
 import { FeedExpectations } from './feed-expectations.js';
+import { expectGroupsAtRest } from './groups.js';
 import type { History } from './histories.js';
 import { countBack, type HistoryContext, pushIsComplete, userId, users } from './history-context.js';
 import { LiveView } from './live-view.js';
@@ -68,6 +69,7 @@ export class HistoryRun {
   async checkAtRest(when: string, all: boolean): Promise<void> {
     await this.#attempt(when, () => expectFeedsAtRest(this.#context, all));
     await this.#attempt(`${when}, notifications`, () => expectNotificationsAtRest(this.#context));
+    await this.#attempt(`${when}, groups`, () => expectGroupsAtRest(this.#context, all));
     for (const view of this.#views) {
       await this.#attempt(when, () => view.expectAtRest());
     }

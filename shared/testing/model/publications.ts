@@ -99,7 +99,9 @@ export class Publications {
       if (sent.ids.length > 0 && !keyMayBeLost && ids.join() !== sent.ids.join()) {
         throw new Error(`a repetition of ${sent.ids.join(' ')} was answered with ${ids.join(' ')}`);
       }
-      const posts = ids.map((id) => ({ id, actor: sent.actor, to: sent.to, ownerId: sent.ownerId }));
+      const { actor, to, ownerId } = sent;
+      const objects = sent.options.body as { objectId: string }[];
+      const posts = ids.map((id, i) => ({ id, actor, to, ownerId, objectId: objects[i]?.objectId ?? '' }));
       this.#posts.push(...posts.filter(({ id }) => !sent.ids.includes(id)));
       sent.ids = ids;
       for (const [i, id] of ids.entries()) {

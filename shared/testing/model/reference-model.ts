@@ -22,6 +22,8 @@ export interface Post {
   actor: string;
   /** undefined: everybody. */
   to: readonly string[] | undefined;
+  /** What it is about. Each object is written about by one verb. */
+  objectId: string;
   /** Whose it is what the post is about; undefined: nobody's. */
   ownerId: string | undefined;
 }
@@ -73,6 +75,10 @@ export class ReferenceModel {
   /** Ids of a reader's home feed, newest first. */
   home(reader: string): string[] {
     return this.#idsWhere((post) => this.#isFollowed(post, reader) && !this.#isHidden(post.actor, reader));
+  }
+
+  post(id: string): Post | undefined {
+    return this.#posts.get(id);
   }
 
   /** The same with what mutes and blocks hide at present. */
