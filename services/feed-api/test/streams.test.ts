@@ -210,6 +210,19 @@ test('when Redis loses everything, streams say so and go on', async () => {
   await stream.when('it goes on', () => stream.activityIds.includes(id));
 });
 
+test('whoever comes back after a mute or an unfollow is told to read again', async () => {
+  await follow(['hh1'], 'hh-friend');
+  await follow(['hh1'], 'hh-bore');
+  const stream = await openNow('hh1');
+  await post('hh-friend');
+  await came(stream, 1);
+  const last = stream.events.at(-1)?.id;
+  await stream.close();
+  await platform.ingest.succeed('PUT', '/v1/mutes/hh-bore', { actAs: 'hh1' });
+  const again = open('hh1', last);
+  await again.when('it is told', () => again.resyncs > 0);
+});
+
 test('a flush of Redis, after which no connection is lost, is told as soon as anybody notices', async () => {
   await follow(['jj1'], 'jj-friend');
   const stream = await openNow('jj1');

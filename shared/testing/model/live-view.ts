@@ -1,3 +1,5 @@
+import type { FeedItem } from '@tideline/shared/activity';
+import type { FanoutResult } from '@tideline/shared/fanout-results';
 import type { EventStreamClient } from '../event-stream-client.js';
 import { waitUntil } from '../wait-until.js';
 import type { HistoryContext } from './history-context.js';
@@ -99,15 +101,21 @@ export class LiveView {
       : `missing: ${missing.join(' ') || 'none'}, extra: ${extra.join(' ') || 'none'}`;
   }
 
-  /** Whether the stream had to tell it: what came late, below the end of the inbox, is in the feed and no news. */
+  /**
+   * Whether the stream had to tell it. What came late, below the end of the inbox, is in the feed and no news; what a
+   * pulled author did is in no inbox but the author's own.
+   */
   async #wasNews(id: string): Promise<boolean> {
     const { system } = this.#context;
     if ((await system.storedInbox(this.#reader)).includes(id)) {
       return true;
     }
-    const { body } = await system
-      .feedApi(this.#feedApi)
-      .request<{ strategy?: string }>('GET', `/v1/activities/${id}/fanout`, { actAs: this.#reader });
-    return body.strategy === 'lazy';
+    const path = `/v1/activities/${id}`;
+    const feedApi = system.feedApi(this.#feedApi);
+    const [activity, fanout] = await Promise.all([
+      feedApi.request<Partial<FeedItem>>('GET', path, { actAs: this.#reader }),
+      feedApi.request<Partial<FanoutResult>>('GET', `${path}/fanout`, { actAs: this.#reader }),
+    ]);
+    return activity.body.actorId !== this.#reader && fanout.body.strategy === 'lazy';
   }
 }

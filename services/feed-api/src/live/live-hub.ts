@@ -42,8 +42,6 @@ const needsRegister: ReadonlySet<LiveRecordKind> = new Set(['home_added', 'notif
 export class ProcessLiveHub implements LiveHub {
   readonly #options: LiveHubOptions;
   readonly #streams = new Map<string, Set<LiveStream>>();
-  /** Of every reader with a stream, as its streams know it. */
-  readonly #registers = new Map<string, Register>();
   readonly #woken = new Set<LivePlace>();
   #turning: Promise<void> | undefined;
   #renewing: NodeJS.Timeout | undefined;
@@ -82,12 +80,14 @@ export class ProcessLiveHub implements LiveHub {
       await tools.rebuilder.build(list);
     }
     const resumed = asked !== undefined && (await this.#leadsOn(reader, asked)) ? asked : undefined;
-    const stream = new LiveStream(reader, feed, client, resumed ?? (await this.#positionNow(reader)));
     const { registers } = await confirmView(tools, new SqlScope(tools.database), [reader]);
+    const now = await this.#positionNow(reader);
     if (this.#closed) {
       throw unavailable('This process is stopping');
     }
-    this.#join(stream, registers);
+    const known = { register: registers.get(reader) as Register, asOf: now.own };
+    const stream = new LiveStream(reader, feed, client, known, resumed ?? now);
+    this.#streams.set(reader, (this.#streams.get(reader) ?? new Set()).add(stream));
     if (lastEventId !== undefined && resumed === undefined) {
       stream.resync();
     }
@@ -123,41 +123,13 @@ export class ProcessLiveHub implements LiveHub {
     }
   }
 
-  #join(stream: LiveStream, registers: ReadonlyMap<string, Register>): void {
-    const { reader } = stream;
-    const streams = this.#streams.get(reader);
-    if (streams === undefined) {
-      this.#streams.set(reader, new Set([stream]));
-      this.#learn(registers);
-    } else {
-      // Its other streams have to be told of changes to the register that they know.
-      streams.add(stream);
-    }
-  }
-
   #leave(stream: LiveStream): void {
     const streams = this.#streams.get(stream.reader);
     stream.end();
     streams?.delete(stream);
     if (streams?.size === 0) {
       this.#streams.delete(stream.reader);
-      this.#registers.delete(stream.reader);
     }
-  }
-
-  /** Remembers registers of readers with streams. Returns the readers from whom something else is hidden now. */
-  #learn(registers: ReadonlyMap<string, Register>): Set<string> {
-    const changed = new Set<string>();
-    for (const [reader, register] of registers) {
-      if (this.#streams.has(reader)) {
-        const before = this.#registers.get(reader);
-        this.#registers.set(reader, register);
-        if (before !== undefined && hidesOtherwise(before, register)) {
-          changed.add(reader);
-        }
-      }
-    }
-    return changed;
   }
 
   #all(): LiveStream[] {
@@ -209,10 +181,9 @@ export class ProcessLiveHub implements LiveHub {
     }
     const texts = await presentLive(tools, sql, news, view);
 
-    const changed = this.#learn(view.registers);
     for (const [stream, all] of news) {
       const readTo = { own: parts.get(stream.bucket), pulled: parts.get('pulled') };
-      stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo, changed.has(stream.reader));
+      stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo, view.registers.get(stream.reader));
     }
   }
 
@@ -235,9 +206,9 @@ export class ProcessLiveHub implements LiveHub {
   #readersMerging(authors: ReadonlySet<string>): string[] {
     return authors.size === 0
       ? []
-      : Array.from(this.#registers)
-          .filter(([, { merged }]) => merged.some(({ authorId }) => authors.has(authorId)))
-          .map(([reader]) => reader);
+      : this.#all()
+          .filter(({ register }) => register.merged.some(({ authorId }) => authors.has(authorId)))
+          .map(({ reader }) => reader);
   }
 
   /** What was recorded in these places, from where the first of the streams is. Streams that cannot go on begin anew. */
@@ -353,12 +324,4 @@ export class ProcessLiveHub implements LiveHub {
       logger.warn({ err: (error as Error).message }, 'streams could not be renewed, which is tried again');
     }
   }
-}
-
-function hidesOtherwise(before: Register, after: Register): boolean {
-  return !sameUsers(before.hidden, after.hidden) || !sameUsers(before.unfollowed, after.unfollowed);
-}
-
-function sameUsers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((userId) => b.has(userId));
 }

@@ -2,7 +2,7 @@ import type { LiveRecord } from '@tideline/shared/live-records';
 import { beforeEach, expect, test } from 'vitest';
 import type { LiveEvent, LiveFeed } from './live-client.js';
 import type { LiveEntry } from './live-log.js';
-import { parsePosition } from './live-position.js';
+import { type LivePosition, parsePosition } from './live-position.js';
 import { LiveStream } from './live-stream.js';
 
 const start = { entry: '5-0', records: 0 };
@@ -13,9 +13,18 @@ beforeEach(() => {
   sent = [];
 });
 
-function stream(feed: LiveFeed = 'home'): LiveStream {
+const nothingHidden = { unfollowed: new Set<string>(), hidden: new Set<string>(), merged: [] };
+const bobHidden = { ...nothingHidden, hidden: new Set(['bob']) };
+
+function stream(feed: LiveFeed = 'home', registerIsOf = start): LiveStream {
   const client = { send: (event: LiveEvent) => void sent.push(event), moved: () => undefined };
-  return new LiveStream('ada', feed, client, { epoch: '1', own: start, pulled: start });
+  return new LiveStream(
+    'ada',
+    feed,
+    client,
+    { register: nothingHidden, asOf: registerIsOf },
+    { epoch: '1', own: start, pulled: start },
+  );
 }
 
 const kinds = {
@@ -38,9 +47,9 @@ function entry(id: string, ...records: [keyof typeof kinds, string, string?][]):
 
 const told = () => sent.map(({ event, data }) => `${event} ${data}`);
 
-function handOut(to: LiveStream, entries: LiveEntry[], hidesOtherwise = false): void {
+function handOut(to: LiveStream, entries: LiveEntry[], register = nothingHidden): void {
   const own = { after: '5-0', entries };
-  to.handOut({ own: to.ownNews(own), pulled: [] }, { activities: texts }, { own, pulled: undefined }, hidesOtherwise);
+  to.handOut({ own: to.ownNews(own), pulled: [] }, { activities: texts }, { own, pulled: undefined }, register);
 }
 
 test('a stream tells what concerns its reader and its feed, in the order of the log', () => {
@@ -64,9 +73,8 @@ test('whoever opens again with the id of an event gets all that followed it and 
       'ada',
       'home',
       { send: (event) => void sent.push(event), moved: () => undefined },
-      {
-        ...(parsePosition(id) as NonNullable<ReturnType<typeof parsePosition>>),
-      },
+      { register: nothingHidden, asOf: start },
+      parsePosition(id) as LivePosition,
     );
     sent = [];
     handOut(again, entries);
@@ -83,10 +91,23 @@ test('what its reader may not see is passed over', () => {
 
 test('several reasons to read again are told once, until something else was told', () => {
   const one = stream();
-  handOut(one, [entry('6-0', ['r', ''], ['b', ''], ['a', 'hidden'], ['r', ''], ['a', 'x'], ['r', ''])], true);
+  handOut(one, [entry('6-0', ['r', ''], ['b', ''], ['a', 'hidden'], ['r', ''], ['a', 'x'], ['r', ''])], bobHidden);
   expect(told()).toEqual(['resync {}', 'activity "x"', 'resync {}']);
-  handOut(one, [], true);
+  handOut(one, [], nothingHidden);
   expect(told().slice(3)).toEqual(['resync {}']);
+});
+
+test('what a register hid while nobody listened says to read again; later it is seen in the register', () => {
+  const news = [entry('6-0', ['g', '']), entry('7-0', ['g', ''])];
+  handOut(stream('home', { entry: '6-0', records: 0 }), news);
+  expect(told()).toEqual(['resync {}']);
+  sent = [];
+  const one = stream();
+  handOut(one, news);
+  expect(told()).toEqual([]);
+  handOut(one, [], bobHidden);
+  handOut(one, [], bobHidden);
+  expect(told()).toEqual(['resync {}']);
 });
 
 test('it moves to where the log was read to, and never back', () => {

@@ -41,16 +41,28 @@ export class LiveStream {
   readonly bucket: number;
   readonly feed: Feed;
   position: LivePosition;
+  /** What its client's pages were checked against: where less or more is hidden since, it has to read again. */
+  register: Register;
   readonly #meaning: (typeof meanings)[LiveFeed];
   readonly #client: LiveClient;
+  readonly #registerIsOf: LogPoint;
   #ended = false;
 
-  constructor(reader: string, feed: LiveFeed, client: LiveClient, position: LivePosition) {
+  /** `register` was read before its reader's log had come to `asOf`. */
+  constructor(
+    reader: string,
+    feed: LiveFeed,
+    client: LiveClient,
+    { register, asOf }: { register: Register; asOf: LogPoint },
+    position: LivePosition,
+  ) {
     this.reader = reader;
     this.bucket = bucketOf(reader);
     this.feed = liveFeed(feed, reader);
     this.#meaning = meanings[feed];
     this.#client = client;
+    this.register = register;
+    this.#registerIsOf = asOf;
     this.position = position;
   }
 
@@ -71,8 +83,12 @@ export class LiveStream {
   /** What concerns it in its reader's log. */
   ownNews(part: LogPart | undefined): News[] {
     // Before a watch began nothing was recorded for the reader: that is a reason to read again, as others are.
-    const kinds: string[] = [...Object.values(this.#meaning), 'watch_began'];
-    return unread(part, this.position.own, ({ userId, kind }) => userId === this.reader && kinds.includes(kind));
+    const kinds: string[] = [...Object.values(this.#meaning), 'watch_began', 'register_changed'];
+    const news = unread(part, this.position.own, ({ userId, kind }) => userId === this.reader && kinds.includes(kind));
+    // What a later change hides is seen by comparing registers. What an earlier one did is not, while nobody listened.
+    return news.filter(
+      ({ record, point }) => record.kind !== 'register_changed' || comparePoints(point, this.#registerIsOf) <= 0,
+    );
   }
 
   /** What concerns it of what authors did who are merged at read. */
@@ -92,9 +108,14 @@ export class LiveStream {
 
   /**
    * Tells what is new in the order of the logs, of activities those that `activities` has, and moves to where the logs were
-   * read to. `hidesOtherwise`: what its reader may see has changed besides.
+   * read to. `register`: its reader's, where that was looked at.
    */
-  handOut(news: StreamNews, { activities, counts }: LiveTexts, readTo: ReadTo, hidesOtherwise: boolean): void {
+  handOut(
+    news: StreamNews,
+    { activities, counts }: LiveTexts,
+    readTo: ReadTo,
+    register: Register = this.register,
+  ): void {
     let resynced = false;
     const tell = ({ kind, activityId: id = '' }: LiveRecord): void => {
       const { added, removed } = this.#meaning;
@@ -121,9 +142,10 @@ export class LiveStream {
     }
     this.position = { ...this.position, pulled: later(this.position.pulled, endOf(readTo.pulled)) };
     this.#client.moved(formatPosition(this.position));
-    if (hidesOtherwise && !resynced) {
+    if (hidesOtherwise(this.register, register) && !resynced) {
       this.resync();
     }
+    this.register = register;
   }
 
   /** Has the client read its pages again. */
@@ -180,4 +202,12 @@ function unread(part: LogPart | undefined, from: LogPoint, matters: (record: Liv
     entry = id;
   }
   return news;
+}
+
+function hidesOtherwise(before: Register, after: Register): boolean {
+  return !sameUsers(before.hidden, after.hidden) || !sameUsers(before.unfollowed, after.unfollowed);
+}
+
+function sameUsers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((userId) => b.has(userId));
 }
