@@ -219,7 +219,7 @@ test('a service key without the scope read reads nothing', async () => {
 });
 
 test('what is not built yet is documented as 501, and answers it', async () => {
-  const path = '/v1/feeds/notifications';
+  const path = '/v1/stats/activities';
   const { body: document } = await call('/openapi.json', {});
   const paths = document['paths'] as Record<string, Record<string, { responses: object }>>;
   expect(Object.keys(paths[path]?.['get']?.responses ?? {})).toContain('501');
