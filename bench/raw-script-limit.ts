@@ -4,7 +4,7 @@ import { recordLive } from '@tideline/shared/live-records';
 import { loadScript } from '@tideline/shared/redis-script';
 
 const fanoutSource = new URL('../services/fanout/src/', import.meta.url).href;
-const insertIds = loadScript('insert-ids', fanoutSource, recordLive);
+const insertIds = loadScript('insert-ids', fanoutSource, loadScript('check-fence', fanoutSource), recordLive);
 const setFence = loadScript('set-fence', fanoutSource);
 
 /** No partition of the topic, so nobody else has a fence for it. */

@@ -9,11 +9,12 @@ export interface RedisScript {
 }
 
 /**
- * Reads `<name>.lua` from the folder `lua/` beside the caller's `src/` or `dist/`. What `included` defines comes before it:
- * Redis knows no modules.
+ * Reads `<name>.lua` from the folder `lua/` beside the caller's `src/` or `dist/`. What is `included` comes before it, in this
+ * order: Redis knows no modules.
  */
-export function loadScript(name: string, callerUrl: string, included?: RedisScript): RedisScript {
-  const source = (included?.source ?? '') + readFileSync(luaFolder(name, callerUrl), 'utf8');
+export function loadScript(name: string, callerUrl: string, ...included: readonly RedisScript[]): RedisScript {
+  const own = readFileSync(luaFolder(name, callerUrl), 'utf8');
+  const source = [...included.map((script) => script.source), own].join('');
   return { name, source, sha1: createHash('sha1').update(source).digest('hex') };
 }
 

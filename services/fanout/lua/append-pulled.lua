@@ -1,20 +1,9 @@
--- Records what merged authors did, whose activities are put into no inbox (record-live.lua is included before this). What
+-- Records what merged authors did, whose activities are put into no inbox (check-fence.lua and record-live.lua are included before this). What
 -- was recorded is not recorded again: a batch may come twice.
 --
 -- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3 the stream, 4 what the stream has
 -- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 the channel, 5 records as `live-records.ts` packs them
 -- Returns how many records were new.
-if redis.call('get', KEYS[1]) ~= ARGV[1] then
-  return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
-end
-local fence = redis.call('hget', KEYS[2], ARGV[2])
-if not fence or tonumber(fence) < tonumber(ARGV[3]) then
-  return redis.error_reply('NOFENCE the fence of the partition is not in the cache')
-end
-if fence ~= ARGV[3] then
-  return redis.error_reply('FENCED another consumer owns the partition')
-end
-
 local pulled_entries_max = 10000
 local known_max = 10000
 local name_bytes = 17

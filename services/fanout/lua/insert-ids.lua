@@ -1,5 +1,5 @@
 -- Delivers ids into lists of one bucket: inboxes, outboxes. Each list comes once, with all its new ids. What watched users
--- got is recorded (record-live.lua is included before this).
+-- got is recorded (check-fence.lua and record-live.lua are included before this).
 --
 -- A list holds 16-byte ids, newest first, sorted and without duplicates, and at its tail a sentinel: R (ready) or
 -- B (building), the floor (16 bytes: from this id on the list is complete), and for B the builder's token. A list that is
@@ -11,17 +11,6 @@
 --       7 '1' if a list that is being built must start over, else '0'
 --       8 for each list: the number of its ids (2 bytes, big endian), then the ids, oldest first
 -- Returns how many ids were new to their list.
-if redis.call('get', KEYS[1]) ~= ARGV[1] then
-  return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
-end
-local fence = redis.call('hget', KEYS[2], ARGV[2])
-if not fence or tonumber(fence) < tonumber(ARGV[3]) then
-  return redis.error_reply('NOFENCE the fence of the partition is not in the cache')
-end
-if fence ~= ARGV[3] then
-  return redis.error_reply('FENCED another consumer owns the partition')
-end
-
 local id_bytes = 16
 local first_look = 8
 local first_list = 5

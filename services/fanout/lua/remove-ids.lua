@@ -1,23 +1,12 @@
 -- Removes ids from lists of one bucket, after a delete or an unfollow. Floors stay: a list without the ids is still
 -- complete. One that is being built starts over, because its builder may have read the ids before they went. What watched
--- users lost is recorded (record-live.lua is included before this).
+-- users lost is recorded (check-fence.lua and record-live.lua are included before this).
 --
 -- KEYS: 1 the bucket's epoch, 2 the bucket's fences, 3 who is watched, 4 the bucket's live stream, 5.. lists
 -- ARGV: 1 the epoch, 2 the partition, 3 its fence, 4 the channel,
 --       5 '1' to record that each id went, '0' that the list is another one now
 --       6 for each list: the number of its ids (2 bytes, big endian), then the ids
 -- Returns how many entries were removed.
-if redis.call('get', KEYS[1]) ~= ARGV[1] then
-  return redis.error_reply('STALEEPOCH the bucket is in another cache epoch')
-end
-local fence = redis.call('hget', KEYS[2], ARGV[2])
-if not fence or tonumber(fence) < tonumber(ARGV[3]) then
-  return redis.error_reply('NOFENCE the fence of the partition is not in the cache')
-end
-if fence ~= ARGV[3] then
-  return redis.error_reply('FENCED another consumer owns the partition')
-end
-
 local id_bytes = 16
 local first_list = 5
 local each_id = ARGV[5] == '1'

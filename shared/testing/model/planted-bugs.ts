@@ -16,7 +16,7 @@ interface Edit {
 }
 
 const insertIds = 'services/fanout/lua/insert-ids.lua';
-const removeIds = 'services/fanout/lua/remove-ids.lua';
+const checkFence = 'services/fanout/lua/check-fence.lua';
 const setFence = 'services/fanout/lua/set-fence.lua';
 const fencedReply = `  return redis.error_reply('FENCED another consumer owns the partition')\n`;
 
@@ -90,8 +90,7 @@ end`,
   {
     name: 'no fence',
     edits: [
-      { file: insertIds, find: fencedReply, replace: '' },
-      { file: removeIds, find: fencedReply, replace: '' },
+      { file: checkFence, find: fencedReply, replace: '' },
       { file: setFence, find: fencedReply, replace: '  return 1\n' },
       {
         file: 'services/fanout/src/storage/partition-fences.ts',

@@ -8,8 +8,8 @@ import {
   type UpdatedLists,
   type WhileBuilding,
 } from '@tideline/shared/feed-lists';
-import { recordLive } from '@tideline/shared/live-records';
 import { loadScript, type RedisScript } from '@tideline/shared/redis-script';
+import { loadFencedScript } from './fenced-script.js';
 import { byBucket, type ListUpdate, packIds } from './list-updates.js';
 
 /**
@@ -17,8 +17,8 @@ import { byBucket, type ListUpdate, packIds } from './list-updates.js';
  * all of them can be repeated. They throw `fenced`, or what is worth repeating: `cache_refused` and `unavailable`.
  */
 
-const insertIds = loadScript('insert-ids', import.meta.url, recordLive);
-const removeIds = loadScript('remove-ids', import.meta.url, recordLive);
+const insertIds = loadFencedScript('insert-ids');
+const removeIds = loadFencedScript('remove-ids');
 const setFence = loadScript('set-fence', import.meta.url);
 
 /** Bounds how long one call keeps Redis from others: some 2 ms. */

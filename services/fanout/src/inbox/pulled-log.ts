@@ -1,9 +1,9 @@
 import type { Cache } from '@tideline/shared/cache';
 import type { PartitionHold } from '@tideline/shared/feed-lists';
-import { encodeLiveRecords, type LiveRecord, recordLive } from '@tideline/shared/live-records';
-import { loadScript } from '@tideline/shared/redis-script';
+import { encodeLiveRecords, type LiveRecord } from '@tideline/shared/live-records';
+import { loadFencedScript } from './fenced-script.js';
 
-const appendPulledScript = loadScript('append-pulled', import.meta.url, recordLive);
+const appendPulledScript = loadFencedScript('append-pulled');
 
 /**
  * Records what merged authors did, of whom each record names one as its user. What was recorded is not again. Throws
