@@ -1,7 +1,6 @@
 // How long a post takes to a follower's inbox, in open loop.
 // usage: npm run freshness -w bench -- [--rate 100] [--seconds 30] [--authors 50] [--readers 200] [--followers 20]
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { foreignActivityId } from '@tideline/shared/activity-id';
 import { randomNumbers } from '@tideline/testing/history';
 import { waitUntil } from '@tideline/testing/wait-until';
@@ -9,13 +8,13 @@ import { numberArguments } from './arguments.js';
 import { Arrivals } from './arrivals.js';
 import { type BenchSystem, withBenchSystem } from './bench-system.js';
 import { percentText, watchCpuPressure } from './cpu-pressure.js';
+import { postInOpenLoop } from './open-loop.js';
 import { freshnessBetween, type Percentiles, percentilesOf } from './percentiles.js';
 import { followsOf, makePopulation, type Population, postFollows, warmInboxes } from './population.js';
 import { keepResult } from './results.js';
 
 const seed = 8;
 const warmUpS = 5;
-const tickMs = 1;
 /** After the last post: whatever has not arrived then is lost. */
 const arrivalTimeoutMs = 10_000;
 
@@ -32,10 +31,10 @@ await withBenchSystem(async (system) => {
   );
 
   // Compiles the hot paths of all processes; a service that runs has long done that.
-  await postInOpenLoop(system, population, random, warmUpS);
+  await post(system, population, random, warmUpS);
   const before = await fanout.metrics();
   const pressure = watchCpuPressure();
-  const { posted, arrived, errors, missing } = await postInOpenLoop(system, population, random, settings.seconds);
+  const { posted, arrived, errors, missing } = await post(system, population, random, settings.seconds);
   const cpuPressure = pressure();
   const histogram = freshnessBetween(before, await fanout.metrics());
 
@@ -51,38 +50,22 @@ await withBenchSystem(async (system) => {
   process.exitCode = errors + missing === 0 ? 0 : 1;
 });
 
-/** Sends on schedule whether or not earlier posts were answered. Each is looked for in one follower's inbox. */
-async function postInOpenLoop(system: BenchSystem, population: Population, random: () => number, seconds: number) {
+/** Each post is looked for in one follower's inbox. */
+async function post(system: BenchSystem, population: Population, random: () => number, seconds: number) {
   const arrivals = new Arrivals(system.cache);
-  const postedMs: number[] = [];
-  const answers: Promise<void>[] = [];
-  let errors = 0;
-  const total = settings.rate * seconds;
-  const startedAt = performance.now();
-  while (answers.length < total) {
-    const due = Math.floor(((performance.now() - startedAt) / 1000) * settings.rate) + 1;
-    while (answers.length < Math.min(due, total)) {
-      const since = startedAt + (answers.length / settings.rate) * 1000;
+  const { acknowledgedMs, errors } = await postInOpenLoop(system, {
+    rate: settings.rate,
+    seconds,
+    nextPost(since) {
       const { body, readerId, activityId } = nextPost(population, random);
       arrivals.expect({ readerId, activityId, since });
-      const answer = system.ingest.request('POST', '/v1/activities', { body }).then(
-        ({ status }) => {
-          postedMs.push(performance.now() - since);
-          errors += status === 202 ? 0 : 1;
-        },
-        () => {
-          errors += 1;
-        },
-      );
-      answers.push(answer);
-    }
-    await delay(tickMs);
-  }
-  await Promise.all(answers);
+      return body;
+    },
+  });
   await waitUntil('all have arrived', () => arrivals.missing === 0, arrivalTimeoutMs).catch(() => undefined);
   await arrivals.stop();
   return {
-    posted: percentilesOf(postedMs),
+    posted: percentilesOf(acknowledgedMs),
     arrived: percentilesOf(arrivals.latenciesMs),
     errors,
     missing: arrivals.missing,

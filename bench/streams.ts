@@ -10,6 +10,7 @@ import { waitUntil } from '@tideline/testing/wait-until';
 import { numberArguments } from './arguments.js';
 import { type BenchSystem, withBenchSystem } from './bench-system.js';
 import { percentText, watchCpuPressure } from './cpu-pressure.js';
+import { postInOpenLoop } from './open-loop.js';
 import { freshnessBetween, type Percentiles, percentilesOf } from './percentiles.js';
 import { followsOf, makePopulation, type Population, postFollows, warmInboxes } from './population.js';
 import { keepResult } from './results.js';
@@ -17,7 +18,6 @@ import { StreamReader } from './stream-reader.js';
 
 const seed = 11;
 const warmUpS = 5;
-const tickMs = 1;
 const openedAtATime = 50;
 const comparedAtATime = 10;
 /** Nothing came for so long: nothing more will. A client waits up to 10 s before it opens a lost stream again. */
@@ -49,7 +49,7 @@ await withBenchSystem(
     const readers = await openStreams(system, population.readers, load.postedAtMs);
     console.log(`${readers.length} streams are open`);
     // Compiles the hot paths of all processes; a service that runs has long done that.
-    await postInOpenLoop(system, load, warmUpS);
+    await post(system, load, warmUpS);
     await comeToRest(system, readers);
     for (const reader of readers) {
       reader.latenciesMs = [];
@@ -58,7 +58,7 @@ await withBenchSystem(
     const before = await fanout.metrics();
     const pressure = watchCpuPressure();
     const [{ acknowledged, errors }] = await Promise.all([
-      postInOpenLoop(system, load, settings.seconds),
+      post(system, load, settings.seconds),
       dropSubscriptions(system),
       killFeedApi(system),
     ]);
@@ -111,34 +111,16 @@ interface Load {
   postedAtMs: Map<string, number>;
 }
 
-/** Sends on schedule whether or not earlier posts were answered. */
-async function postInOpenLoop(system: BenchSystem, { population, random, postedAtMs }: Load, seconds: number) {
-  const { authors } = population;
-  const acknowledgedMs: number[] = [];
-  const answers: Promise<void>[] = [];
-  let errors = 0;
-  const total = settings.rate * seconds;
-  const startedAt = performance.now();
-  while (answers.length < total) {
-    const due = Math.floor(((performance.now() - startedAt) / 1000) * settings.rate) + 1;
-    while (answers.length < Math.min(due, total)) {
-      const scheduledMs = startedAt + (answers.length / settings.rate) * 1000;
+async function post(system: BenchSystem, { population: { authors }, random, postedAtMs }: Load, seconds: number) {
+  const { acknowledgedMs, errors } = await postInOpenLoop(system, {
+    rate: settings.rate,
+    seconds,
+    nextPost(dueMs) {
       const { id, body } = nextPost(authors[Math.floor(random() * authors.length)] ?? '');
-      postedAtMs.set(id, scheduledMs);
-      const answer = system.ingest.request('POST', '/v1/activities', { body }).then(
-        ({ status }) => {
-          acknowledgedMs.push(performance.now() - scheduledMs);
-          errors += status === 202 ? 0 : 1;
-        },
-        () => {
-          errors += 1;
-        },
-      );
-      answers.push(answer);
-    }
-    await delay(tickMs);
-  }
-  await Promise.all(answers);
+      postedAtMs.set(id, dueMs);
+      return body;
+    },
+  });
   return { acknowledged: percentilesOf(acknowledgedMs), errors };
 }
 
