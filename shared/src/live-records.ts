@@ -3,7 +3,7 @@ import { loadScript } from './redis-script.js';
 
 /**
  * What happened to readers who watch their feeds, as the scripts record it where it happens: each bucket has a stream in
- * Redis, and what was done authors whom readers merge has one of its own. An entry is made by the very script call that
+ * Redis, and what authors did whom readers merge has one of its own. An entry is made by the very script call that
  * changed the lists, so a change is recorded as often as it happened: once.
  *
  * An entry holds the records of one call, one after the other: kind (1 byte), activity id (16 bytes, zero where none is

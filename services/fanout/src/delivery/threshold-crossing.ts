@@ -14,8 +14,10 @@ const hysteresis = 0.9;
  *   pull ──fewer than 90 % of it──► push, with a watermark
  *
  * In to_pull the author is still pushed while readers begin to merge, so nothing is missed, and readers dedupe. A
- * crossing that was begun by an earlier owner is finished here, because to_pull is seen like any other state. `delivered` is the last record that is delivered,
- * with all before it: what of them comes again is not delivered in the new mode.
+ * crossing that was begun by an earlier owner is finished here, because to_pull is seen like any other state.
+ *
+ * `delivered` is the last record that is delivered, with all before it: what of them comes again is not delivered in the
+ * new mode.
  */
 export async function crossThreshold(
   delivery: Delivery,

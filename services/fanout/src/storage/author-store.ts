@@ -63,6 +63,9 @@ export async function setAuthorMode(
 
 /** Those of these authors whose outboxes some reader may merge. */
 export async function mergedAuthors(database: Database, authorIds: readonly string[]): Promise<Set<string>> {
+  if (authorIds.length === 0) {
+    return new Set();
+  }
   const rows = await database.any<{ author_id: string }>(
     `select author_id from authors where author_id = any($1) and (mode <> 'push' or watermark is not null)`,
     [authorIds],

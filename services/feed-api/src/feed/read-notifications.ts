@@ -45,8 +45,13 @@ export async function readNotifications(
   ]);
   const ids = page.items.map(({ id }) => id);
   const marks = await readMarks(sql, reader, ids);
-  const items = page.items.map((item) => ({ ...item, seen: isSeen(marks, item.id), read: isRead(marks, item.id) }));
+  const items = page.items.map((item) => notificationItem(item, marks));
   return { ...page, items, ...counts };
+}
+
+/** An item as notifications show it. */
+export function notificationItem(item: FeedItem, marks: Marks): NotificationItem {
+  return { ...item, seen: isSeen(marks, item.id), read: isRead(marks, item.id) };
 }
 
 /** One notification and all that are older, or some, each by its id. */

@@ -4,6 +4,7 @@ import { validate } from '@tideline/shared/http/validate';
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { LiveEventName, LiveFeed, LiveHub } from '../live/live-client.js';
+import { positionLengthMax } from '../live/live-position.js';
 import { itemSchema } from './items.js';
 import { countsShape, notificationSchema } from './notification-routes.js';
 import { type OpenStreams, streamsOfUserMax } from './open-streams.js';
@@ -23,7 +24,7 @@ const paths = {
 
 const positionSchema = z
   .string()
-  .regex(/^[A-Za-z0-9._:-]{1,128}$/, 'must be the id of an event')
+  .regex(new RegExp(`^[A-Za-z0-9._:-]{1,${positionLengthMax}}$`), 'must be the id of an event')
   .optional();
 
 const streamQuery = z.strictObject({

@@ -1,10 +1,10 @@
 import type { Activity, FeedItem } from '@tideline/shared/activity';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { presentItems } from '../feed/present-items.js';
-import { countNotifications } from '../feed/read-notifications.js';
+import { countNotifications, notificationItem } from '../feed/read-notifications.js';
 import type { Register } from '../inbox/register-store.js';
 import type { Tombstones } from '../inbox/tombstone-store.js';
-import { isRead, isSeen, readMarks } from '../storage/notification-marks.js';
+import { readMarks } from '../storage/notification-marks.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 import type { LiveStream, LiveTexts, StreamNews } from './live-stream.js';
 
@@ -82,9 +82,8 @@ async function notificationTexts(
 ): Promise<LiveTexts> {
   const ids = items.map(({ id }) => id);
   const [counts, marks] = await Promise.all([countNotifications(tools, sql, reader), readMarks(sql, reader, ids)]);
-  const texts = items.map((item) => {
-    const { id } = item;
-    return [id, JSON.stringify({ ...item, seen: isSeen(marks, id), read: isRead(marks, id), ...counts })] as const;
-  });
+  const texts = items.map(
+    (item) => [item.id, JSON.stringify({ ...notificationItem(item, marks), ...counts })] as const,
+  );
   return { activities: new Map(texts), counts };
 }

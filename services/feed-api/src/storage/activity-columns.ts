@@ -7,11 +7,13 @@ export const activityColumns = `
   a.object_title as "objectTitle", a.target_type as "targetType", a.target_id as "targetId",
   a.target_title as "targetTitle", a.audience as "to", a.metadata`;
 
-/** Follow records `c` with the columns of activities: `from` it as `a`, with conditions on `c` behind it. */
-export const followsAsActivities = `
-  select c.id, c.actor_id, c.verb, c.object_type, c.object_id, null::text as object_title, null::text as target_type,
-    null::text as target_id, null::text as target_title, null::text[] as audience, null::jsonb as metadata
-  from control_activities c`;
+/** A follow with the columns of activities: which record, who follows, whom. */
+export function followAsActivity(id: string, followerId: string, followeeId: string): string {
+  return `
+    select ${id} as id, ${followerId} as actor_id, 'follow' as verb, 'user' as object_type, ${followeeId} as object_id,
+      null::text as object_title, null::text as target_type, null::text as target_id, null::text as target_title,
+      null::text[] as audience, null::jsonb as metadata`;
+}
 
 export type ActivityRow = { [Name in keyof Omit<Activity, 'timestamp'>]: Activity[Name] | null } & {
   id: string;

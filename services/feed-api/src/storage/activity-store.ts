@@ -1,7 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { timestampOf } from '@tideline/shared/activity-id';
 import { notHidden, visibleToReader } from '@tideline/shared/naive-pull';
-import { type ActivityRow, activityColumns, activityFromRow, followsAsActivities } from './activity-columns.js';
+import { type ActivityRow, activityColumns, activityFromRow, followAsActivity } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
 
 const visibleSql = `
@@ -19,7 +19,9 @@ const bodiesSql = `
   select ${activityColumns} from activities a
   where a.time between $<oldest> and $<newest> and a.id = any($<ids>::uuid[])
   union all
-  select ${activityColumns} from (${followsAsActivities} where c.id = any($<ids>::uuid[]) and c.verb = 'follow') a`;
+  select ${activityColumns}
+  from control_activities c cross join lateral (${followAsActivity('c.id', 'c.actor_id', 'c.object_id')}) a
+  where c.id = any($<ids>::uuid[]) and c.verb = 'follow'`;
 
 /** These activities, whoever may see them, and follows as notifications show them. */
 export async function activityBodies(sql: SqlScope, ids: readonly string[]): Promise<Activity[]> {

@@ -2,6 +2,7 @@ import type { Activity } from '@tideline/shared/activity';
 import { highestActivityId } from '@tideline/shared/activity-id';
 import { notDeleted } from '@tideline/shared/naive-notifications';
 import { notHidden } from '@tideline/shared/naive-pull';
+import { followAsActivity } from './activity-columns.js';
 import { activityBodies } from './activity-store.js';
 import type { SqlScope } from './sql-scope.js';
 import { order, type Stretch } from './time-windows.js';
@@ -54,12 +55,6 @@ export function notificationsBetweenSql(columns: string): string {
     where not n.is_follow and a.time >= $<lower> and a.time < $<upper> and ${part}
     union all
     select ${columns}
-    from notifications n cross join lateral (${followAsActivity}) a
+    from notifications n cross join lateral (${followAsActivity('n.id', 'n.actor_id', 'n.user_id')}) a
     where n.is_follow and ${part}`;
 }
-
-/** A notification `n` of a follow, with the columns of activities. */
-const followAsActivity = `
-  select n.id, n.actor_id, 'follow' as verb, 'user' as object_type, n.user_id as object_id, null::text as object_title,
-    null::text as target_type, null::text as target_id, null::text as target_title, null::text[] as audience,
-    null::jsonb as metadata`;
