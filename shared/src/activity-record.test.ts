@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ActivityRecord, decodeRecord, encodeRecord, logKeyOf } from './activity-record.js';
+import { type ActivityRecord, decodeRecord, encodeRecord, logKeyOf, unknownFieldsOf } from './activity-record.js';
 
 const id = '018c2b1c-0000-7000-8000-000000000001';
 const envelope = {
@@ -92,4 +92,12 @@ test.each([
   ['a kind that nobody knows', { ...object, kind: 'mystery' }],
 ])('a record is refused: %s', (_what, record) => {
   expect(() => decodeRecord(Buffer.from(JSON.stringify(record)))).toThrow();
+});
+
+test('fields that are not known are told from those that are', () => {
+  for (const record of [content, follow, mute, removal, user, object]) {
+    expect(unknownFieldsOf({ ...record, awaited: true })).toBeUndefined();
+  }
+  const read = decodeRecord(Buffer.from(JSON.stringify({ ...user, title: 'of an object', mood: { glad: true } })));
+  expect(unknownFieldsOf(read)).toEqual({ title: 'of an object', mood: { glad: true } });
 });

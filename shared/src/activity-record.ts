@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { activityIdSchema, contentVerbSchema, userIdSchema } from './activity.js';
+import { type RecordVersions, upcastRecord } from './record-versions.js';
 
 /**
  * What stands on the topic: every change is a record, content and control alike. The value is JSON, validated again on
  * decode, because other producers may write to the topic too.
  */
 export const recordVersion = 1;
+
+/** What this release reads: there is no older version yet. */
+const recordVersions: RecordVersions = { current: recordVersion, upcasts: new Map() };
 
 export const recordHeaders = { version: 'v', requestId: 'request-id', traceparent: 'traceparent' } as const;
 
@@ -145,10 +149,24 @@ export function encodeRecord(record: ActivityRecord): Buffer {
   return Buffer.from(JSON.stringify(record));
 }
 
-/** Throws `SyntaxError` or `ZodError` for a record that does not follow the schema. */
-export function decodeRecord(value: Buffer | null): ActivityRecord {
+/**
+ * A record of this version or an older one, in the form of this one. Fields that are not known stay in it. Throws
+ * `UnknownRecordVersionError`, and `SyntaxError` or `ZodError` for a record that does not follow the schema.
+ */
+export function decodeRecord(value: Buffer | null, versions = recordVersions): ActivityRecord {
   if (value === null) {
     throw new SyntaxError('the record has no value');
   }
-  return recordSchema.parse(JSON.parse(value.toString('utf8')));
+  return recordSchema.parse(upcastRecord(JSON.parse(value.toString('utf8')), versions));
+}
+
+const knownFields = new Map(
+  recordSchema.options.map(({ shape }) => [shape.kind.value, new Set(Object.keys(shape))] as const),
+);
+
+/** The fields of a record that this release does not know: a newer one, or another producer, has written them. */
+export function unknownFieldsOf(record: ActivityRecord): Record<string, unknown> | undefined {
+  const known = knownFields.get(record.kind);
+  const unknown = Object.entries(record).filter(([name]) => known?.has(name) !== true);
+  return unknown.length === 0 ? undefined : Object.fromEntries(unknown);
 }

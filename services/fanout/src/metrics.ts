@@ -1,7 +1,8 @@
 import { durationBuckets } from '@tideline/shared/metrics';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-const deadLetterStages = ['decode', 'apply'] as const;
+/** Where a record was given up. version: a newer release wrote it. */
+const deadLetterStages = ['version', 'decode', 'apply'] as const;
 export type DeadLetterStage = (typeof deadLetterStages)[number];
 /** undecided: what differs may be on its way, and did not arrive in time. */
 const verifyResults = ['equal', 'different', 'undecided'] as const;

@@ -94,7 +94,7 @@ test('of a batch the bad records go to the dead letters, each with its reason, a
     ['ZodError', { ...content('author'), actorId: 'no id' }],
     ['ZodError', { ...content('author'), id: 'not-an-id' }],
     ['ZodError', { ...content('author'), kind: 'mystery' }],
-    ['ZodError', { ...content('author'), v: recordVersion + 1 }],
+    ['UnknownRecordVersionError', { ...content('author'), v: recordVersion + 1 }],
     ['ZodError', { ...content('author'), acceptedAt: 'yesterday' }],
   ];
   const refused: unknown[] = [
@@ -115,7 +115,11 @@ test('of a batch the bad records go to the dead letters, each with its reason, a
   const offsetOf = (value: unknown) =>
     firstOffset + messages.findIndex((each) => each.value === message(value).value || each.value === value);
   const expected = [
-    ...unreadable.map(([errorClass, value]) => ({ errorClass, value, stage: 'decode' })),
+    ...unreadable.map(([errorClass, value]) => ({
+      errorClass,
+      value,
+      stage: errorClass === 'UnknownRecordVersionError' ? 'version' : 'decode',
+    })),
     ...refused.map((value) => ({ errorClass: 'error', value, stage: 'apply' })),
   ].map(({ errorClass, value, stage }) => ({ offset: offsetOf(value), errorClass, stage }));
   const found = deadLetters.map((letter) => {
@@ -161,10 +165,12 @@ test('the offset behind a dead letter is committed: another consumer does not me
 test('dead letters are counted by stage', async () => {
   const sumOf = async (stage: string) =>
     (await readMetrics(platform.ports.fanoutOperations ?? 0)).sum('tideline_dead_letters_total', { stage });
-  const before = [await sumOf('decode'), await sumOf('apply')];
-  await send(['bad', 'bad', content('counted', { objectId: '\0' })].map(message));
+  const sums = () => Promise.all(['version', 'decode', 'apply'].map(sumOf));
+  const [version = 0, decode = 0, apply = 0] = await sums();
+  const newer = { ...content('counted'), v: recordVersion + 1 };
+  await send(['bad', 'bad', newer, content('counted', { objectId: '\0' })].map(message));
   await platform.settle();
-  expect([await sumOf('decode'), await sumOf('apply')]).toEqual([(before[0] ?? 0) + 2, (before[1] ?? 0) + 1]);
+  expect(await sums()).toEqual([version + 1, decode + 2, apply + 1]);
 });
 
 test('fields that are not known yet are let through, and what other consumers need stays as it was', async () => {

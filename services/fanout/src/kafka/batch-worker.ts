@@ -3,6 +3,7 @@ import { decodeRecord, recordHeaders } from '@tideline/shared/activity-record';
 import { isDatabaseDown } from '@tideline/shared/database';
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import type { Logger } from '@tideline/shared/logger';
+import { UnknownRecordVersionError } from '@tideline/shared/record-versions';
 import type { KafkaMessage } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import { deliverBatch } from '../delivery/deliver-batch.js';
@@ -55,7 +56,8 @@ export async function workOnBatch(
     try {
       records.push({ ...decode(tools.generation, owner.partition, message), message });
     } catch (error) {
-      const outcome = await deadLetter(tools, owner.partition, message, error, 'decode', lease);
+      const stage = error instanceof UnknownRecordVersionError ? 'version' : 'decode';
+      const outcome = await deadLetter(tools, owner.partition, message, error, stage, lease);
       if (outcome !== 'done') {
         return outcome;
       }

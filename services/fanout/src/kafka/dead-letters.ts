@@ -1,11 +1,12 @@
 import { unavailable } from '@tideline/shared/errors';
 import type { Kafka, KafkaMessage, Producer } from 'kafkajs';
+import type { DeadLetterStage } from '../metrics.js';
 
 export interface DeadLetter {
   partition: number;
   message: KafkaMessage;
   error: unknown;
-  stage: 'decode' | 'apply';
+  stage: DeadLetterStage;
   generation: number;
 }
 
