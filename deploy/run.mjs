@@ -1,6 +1,6 @@
-// The door of `npm start`, `npm test`, `npm run check`, `npm run import`, `npm run seed` and, as `npm run tideline --
-// COMMAND`, of all the operator's tools. It runs before anything is installed, so it is plain Node: it sees to the
-// dependencies, then hands over to the command proper and passes on signals and status.
+// The door of `npm start`, `npm test`, `npm run check`, `npm run import`, `npm run seed` and, as `npx tideline COMMAND` or
+// `npm run tideline -- COMMAND`, of all the operator's tools. It runs before anything is installed, so it is plain Node:
+// it sees to the dependencies, then hands over to the command proper and passes on signals and status.
 // usage: node deploy/run.mjs start|test|import|seed|tideline|check [ARGUMENT...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 const nodeVersionMin = [20, 19];
 const installPollMs = 200;
 const parentPollMs = 500;
+/** What it prints goes to standard error. */
+const quietly = ['inherit', 2, 2];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const typescript = ['--import', 'tsx', '--conditions=tideline-source'];
@@ -52,11 +54,14 @@ async function ensureDependencies() {
   try {
     // Another command may have installed them meanwhile.
     if (!dependenciesAreFresh()) {
-      console.log(
+      // On standard error, as all that npm says meanwhile: standard output is the command's.
+      console.error(
         'Installing the dependencies: they are missing or older than package-lock.json. Typically 10 to 60 s.',
       );
       const npm = process.env.npm_execpath;
-      const status = await (npm === undefined ? run('npm', ['ci']) : run(process.execPath, [npm, 'ci']));
+      const status = await (npm === undefined
+        ? run('npm', ['ci'], quietly)
+        : run(process.execPath, [npm, 'ci'], quietly));
       if (status !== 0) {
         fail('The dependencies could not be installed; the lines above say why.', status);
       }
@@ -112,7 +117,7 @@ async function lockInstallation() {
       continue;
     }
     if (!waiting) {
-      console.log('Another command is installing the dependencies: waiting for it.');
+      console.error('Another command is installing the dependencies: waiting for it.');
     }
     await delay(installPollMs);
   }
@@ -137,9 +142,9 @@ function isRunning(pid) {
 }
 
 /** Runs a command in the checkout and passes signals on to it. Returns its exit status, 128 + n where signal n ended it. */
-function run(command, commandArguments) {
+function run(command, commandArguments, stdio = 'inherit') {
   return new Promise((resolve) => {
-    const child = spawn(command, commandArguments, { cwd: root, stdio: 'inherit' });
+    const child = spawn(command, commandArguments, { cwd: root, stdio });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => child.kill(signal));
     }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { importGit } from '../import/import-git.js';
 import { importNdjson } from '../import/import-ndjson.js';
+import { addExamples } from './examples.js';
 import { addTargetOptions, demoKey, type TargetOptions, targetOf } from './target-options.js';
 
 const demoUser = '1';
@@ -35,6 +36,10 @@ export function addImportCommand(program: Command): void {
       `users, with commas between, who follow every author of what this run posts, so that their home feeds show it (default: with the demo key, user ${demoUser})`,
     )
     .option('--no-followers', 'nobody');
+  addExamples(git, {
+    'import git . --followers 1': 'the history of this repository, into the home feed of demo user 1',
+    'import git ~/src/linux --rev v6.1 --name linux': 'all that a tag reaches, under a name of your choice',
+  });
   addTargetOptions(git).action(async (path: string, options: GitOptions) => {
     const followers = options.followers ?? (options.key === demoKey && demoUser);
     const source = {
@@ -61,6 +66,9 @@ export function addImportCommand(program: Command): void {
       'take lines without foreignId too: where an attempt is repeated, they are added once more',
       false,
     );
+  addExamples(ndjson, {
+    'import ndjson history.ndjson --key tl_…': 'with the key of a service of yours',
+  });
   addTargetOptions(ndjson).action(async (path: string, options: NdjsonOptions) => {
     const source = { path: fromCaller(path), allowRepeats: options.allowRepeats, again: options.again };
     await importNdjson(source, targetOf(options));

@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { createKey, type KeyOwner, type ListedKey, listKeys, revokeKey } from '../keys/api-keys.js';
 import { readDatabaseUrl } from '../keys/config.js';
 import { connectToDatabase } from '../setup/database-client.js';
+import { addExamples } from './examples.js';
 
 const scopes: readonly Scope[] = ['write', 'read', 'admin'];
 /** Services look a key up again after so long. */
@@ -20,43 +21,51 @@ interface CreateOptions {
 export function addKeysCommand(program: Command): void {
   const command = program
     .command('keys')
+    .summary('make, list and revoke the keys of those who call')
     .description('keys of those who call. Needs the database alone: TIDELINE_DATABASE_URL.');
 
-  command
+  const create = command
     .command('create')
     .description('make a key and print it, once: only its SHA-256 is kept')
     .option('--user <id>', 'a key that acts as this user, who is made where there is none')
     .option('--service <name>', 'a key of a back end or producer, which acts as any user')
-    .option('--scopes <scopes>', `what a service may do: ${scopes.join(', ')}, with commas between`)
-    .action(async (options: CreateOptions) => {
-      const owner = ownerOf(options);
-      const { key, fingerprint } = await withDatabase((client) => createKey(client, owner));
-      // The key alone on standard output, for scripts that put it where it belongs.
-      console.error(`Its fingerprint is ${fingerprint}. The key is shown this once:`);
-      console.log(key);
-    });
+    .option('--scopes <scopes>', `what a service may do: ${scopes.join(', ')}, with commas between`);
+  addExamples(create, {
+    'keys create --user anna': 'a key for anna herself',
+    'keys create --service shop --scopes write,read': 'a key for a back end, which writes and reads as any user',
+  }).action(async (options: CreateOptions) => {
+    const owner = ownerOf(options);
+    const { key, fingerprint } = await withDatabase((client) => createKey(client, owner));
+    // The key alone on standard output, for scripts that put it where it belongs.
+    console.error(`Its fingerprint is ${fingerprint}. The key is shown this once:`);
+    console.log(key);
+  });
 
-  command
+  const list = command
     .command('list')
     .description('all keys by fingerprint, with whose they are')
-    .option('--json', 'as JSON', false)
-    .action(async ({ json }: { json: boolean }) => {
+    .option('--json', 'as JSON', false);
+  addExamples(list, { 'keys list': 'whose they are, and which were revoked' }).action(
+    async ({ json }: { json: boolean }) => {
       const keys = await withDatabase(listKeys);
       console.log(json ? JSON.stringify(keys, undefined, 2) : tableOf(keys));
-    });
+    },
+  );
 
-  command
+  const revoke = command
     .command('revoke')
     .argument('<fingerprint>', 'the first 12 hex digits of its SHA-256, or more, as `list` shows them')
-    .description(`make a key useless: everywhere within ${memoryS} s`)
-    .action(async (fingerprint: string) => {
+    .description(`make a key useless: everywhere within ${memoryS} s`);
+  addExamples(revoke, { 'keys revoke 3f9a0c17b2de': 'by the fingerprint that `keys list` shows' }).action(
+    async (fingerprint: string) => {
       const wasValid = await withDatabase((client) => revokeKey(client, fingerprint));
       console.log(
         wasValid
           ? `Revoked ${fingerprint}. Services that have just seen it take it for ${memoryS} s more.`
           : `${fingerprint} was revoked before.`,
       );
-    });
+    },
+  );
 }
 
 function ownerOf({ user, service, scopes: given }: CreateOptions): KeyOwner {

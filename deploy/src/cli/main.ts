@@ -1,32 +1,13 @@
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
-import { Command, CommanderError } from 'commander';
-import { addImportCommand } from './import-command.js';
-import { addInboxCommand } from './inbox-command.js';
-import { addKeysCommand } from './keys-command.js';
-import { addSeedCommand } from './seed-command.js';
-import { addSetUpCommand } from './set-up-command.js';
-import { addVerifyCommand } from './verify-command.js';
-import { addWatchCommand } from './watch-command.js';
+import { CommanderError } from 'commander';
+import { exitStatus } from './exit-status.js';
+import { tidelineProgram } from './program.js';
 
-/**
- * 0: done. 1: failed. 2: wrong usage or a wrong setting; nothing was done. 130: stopped by Ctrl-C. `verify` has one more.
- */
-const exitStatus = { failed: 1, wrongUsage: 2, stopped: 130 };
-
-const program = new Command('tideline')
-  .description("Tideline's operator tools. Settings come from TIDELINE_… variables.")
-  .addHelpText('after', '\nExit status: 0 done, 1 failed, 2 wrong usage or a wrong setting, 130 stopped by Ctrl-C.')
-  .exitOverride();
-addSetUpCommand(program);
-addImportCommand(program);
-addSeedCommand(program);
-addKeysCommand(program);
-addVerifyCommand(program);
-addInboxCommand(program);
-addWatchCommand(program);
+/** SQLSTATEs of what set-up makes: a database, a table. */
+const notSetUpStates: ReadonlySet<unknown> = new Set(['3D000', '42P01']);
 
 try {
-  await program.parseAsync();
+  await tidelineProgram().parseAsync();
 } catch (error) {
   process.exitCode = report(error);
 }
@@ -34,13 +15,24 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has said it; its own status for help is 0.
-    return error.exitCode === 0 ? 0 : exitStatus.wrongUsage;
+    return error.exitCode === 0 ? exitStatus.done : exitStatus.wrongUsage;
   }
   if ((error as Error).name === 'AbortError') {
     console.error('Stopped. The same command goes on from here.');
     return exitStatus.stopped;
   }
+  if (notSetUpStates.has((error as { code?: unknown }).code)) {
+    console.error('tideline: The database is not set up for this version: run `npx tideline setup` first.');
+    return exitStatus.wrongUsage;
+  }
   // What Tideline throws on purpose is a sentence for the operator; a stack would hide it.
   console.error(error instanceof TidelineError ? `tideline: ${error.message}` : error);
-  return isTidelineError(error, 'configuration') ? exitStatus.wrongUsage : exitStatus.failed;
+  return statusOf(error);
+}
+
+function statusOf(error: unknown): number {
+  if (isTidelineError(error, 'configuration')) {
+    return exitStatus.wrongUsage;
+  }
+  return isTidelineError(error, 'unavailable') ? exitStatus.unavailable : exitStatus.failed;
 }

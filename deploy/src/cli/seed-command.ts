@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { type CrowdRequest, crowdSettings } from '../seed/crowd-settings.js';
 import { readLedger } from '../seed/ledger.js';
 import { seedCrowd } from '../seed/seed-crowd.js';
+import { addExamples } from './examples.js';
 import { addTargetOptions, type TargetOptions, targetOf } from './target-options.js';
 
 type SeedOptions = TargetOptions & CrowdRequest;
@@ -10,6 +11,7 @@ type SeedOptions = TargetOptions & CrowdRequest;
 export function addSeedCommand(program: Command): void {
   const command = program
     .command('seed')
+    .summary('a made-up crowd to look at: users, follows, posts and likes')
     .description(
       'a crowd to look at: users who follow each other by a power law, their posts and likes. The same seed makes the same crowd. Goes on where it was stopped; a second run adds nothing.',
     )
@@ -21,6 +23,10 @@ export function addSeedCommand(program: Command): void {
     .addOption(
       new Option('--seed <number>', 'which crowd; a platform can have several').default(1).argParser(seedNumber),
     );
+  addExamples(command, {
+    seed: '10,000 users and 50,000 posts: a few minutes',
+    'seed --scale 0.01 --seed 2': 'another, small crowd: seconds',
+  });
   addTargetOptions(command).action(async (options: SeedOptions) => {
     // Sizes that cannot be are refused before anything is asked of a server.
     const settings = crowdSettings(options);

@@ -5,13 +5,13 @@ import { readVerifyConfig } from '../verify/config.js';
 import { type ReaderChoice, type VerifyReport, verifyFeeds } from '../verify/verify-feeds.js';
 import { verifyText } from '../verify/verify-text.js';
 import { withVerifyTools } from '../verify/verify-tools.js';
+import { addExamples } from './examples.js';
+import { exitStatus } from './exit-status.js';
 
 const sampleDefault = 1_000;
 const sampleMax = 10_000_000;
 const waitDefaultS = 10;
 const waitMaxS = 3_600;
-
-const exitStatus = { equal: 0, different: 1, undecided: 3 };
 
 interface VerifyCommandOptions {
   readers?: number;
@@ -23,8 +23,9 @@ interface VerifyCommandOptions {
 }
 
 export function addVerifyCommand(program: Command): void {
-  program
+  const command = program
     .command('verify')
+    .summary('hold the feeds in Redis against the database')
     .description(
       'hold the feeds in Redis against the database, while the system runs. Says by reader which ids are missing from its ' +
         'inbox or outbox, extra in it or out of order. Needs TIDELINE_DATABASE_URL, TIDELINE_REDIS_URL and ' +
@@ -43,17 +44,16 @@ export function addVerifyCommand(program: Command): void {
         .default(waitDefaultS)
         .argParser(wholeNumber('--wait', 0, waitMaxS)),
     )
-    .option('--json', 'the report as JSON', false)
-    .addHelpText(
-      'after',
-      '\nExit status: 0 nothing differs (any more, with --repair), 1 something differs or a server does not answer, 2 wrong ' +
-        'usage, 3 undecided: what differs may be on its way, because fanout has not delivered it in time.',
-    )
-    .action(async (options: VerifyCommandOptions) => {
-      const report = await run(options);
-      console.log(options.json ? JSON.stringify(report, undefined, 2) : verifyText(report));
-      process.exitCode = statusOf(report);
-    });
+    .option('--json', 'the report as JSON', false);
+  addExamples(command, {
+    verify: `${sampleDefault.toLocaleString('en')} users chosen at random`,
+    'verify --all --repair': 'everybody; what differs is dropped and compared again',
+    'verify --reader anna --json': 'one user, for scripts',
+  }).action(async (options: VerifyCommandOptions) => {
+    const report = await run(options);
+    console.log(options.json ? JSON.stringify(report, undefined, 2) : verifyText(report));
+    process.exitCode = statusOf(report);
+  });
 }
 
 async function run({ repair, wait, ...options }: VerifyCommandOptions): Promise<VerifyReport> {
@@ -83,9 +83,9 @@ function choiceOf({ all, reader, readers }: Pick<VerifyCommandOptions, 'all' | '
 
 function statusOf({ different, undecided }: VerifyReport): number {
   if (different.length > 0) {
-    return exitStatus.different;
+    return exitStatus.failed;
   }
-  return undecided.length > 0 ? exitStatus.undecided : exitStatus.equal;
+  return undecided.length > 0 ? exitStatus.undecided : exitStatus.done;
 }
 
 function wholeNumber(option: string, min: number, max: number): (text: string) => number {

@@ -114,7 +114,7 @@ export function deliveryRow(): Panels {
         title: 'Feeds held against the database, 5 min',
         description:
           'Users whose lists in Redis fanout compared with the naive pull in the background. Different: a defect; the log ' +
-          'line of fanout has reader and ids, and "npm run tideline -- verify --all --repair" mends it. Undecided: something ' +
+          'line of fanout has reader and ids, and "npx tideline verify --all --repair" mends it. Undecided: something ' +
           'was on its way for too long, see lag.',
         unit: 'none',
         width: 24,
