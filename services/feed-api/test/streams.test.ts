@@ -194,6 +194,39 @@ test('a follow is felt, and what the author did then comes', async () => {
   expect(await came(stream, 1)).toEqual([after]);
 });
 
+test('what authors do whom readers merge does not come any more once a mute, a block or an unfollow is acknowledged', async () => {
+  const readers = ['m1', 'm2', 'm3', 'm4'];
+  await follow(readers, 'm-star');
+  const streams = await Promise.all(readers.map((reader) => openNow(reader)));
+  const before = await post('m-star');
+  await Promise.all(streams.map((stream) => came(stream, 1)));
+  await platform.ingest.succeed('PUT', '/v1/mutes/m-star', { actAs: 'm1' });
+  await platform.ingest.succeed('PUT', '/v1/blocks/m2', { actAs: 'm-star' });
+  await platform.ingest.succeed('DELETE', '/v1/follows/m-star', { actAs: 'm3' });
+  const after = await post('m-star');
+  await streams[3]?.when('it reaches who still may see it', () => streams[3]?.activityIds.includes(after) === true);
+  await platform.settle();
+  expect(streams.map(({ activityIds }) => activityIds)).toEqual([[before], [before], [before], [before, after]]);
+  expect(streams.map(({ resyncs }) => resyncs > 0)).toEqual([true, true, true, false]);
+});
+
+test('when Redis forgets who is watched, streams say so, and show nothing of whom their readers muted meanwhile', async () => {
+  await follow(['n1', 'n2', 'n3', 'n4'], 'n-star');
+  const stream = await openNow('n1');
+  const before = await post('n-star');
+  await came(stream, 1);
+  // As an eviction does: without a watch nobody records that the register was dropped.
+  await platform.redis.del(await platform.redis.keys('*:watched'));
+  await platform.ingest.succeed('PUT', '/v1/mutes/n-star', { actAs: 'n1' });
+  await post('n-star');
+  await stream.when('it is told', () => stream.resyncs > 0);
+  await platform.settle();
+  expect(stream.activityIds).toEqual([before]);
+  await platform.ingest.succeed('DELETE', '/v1/mutes/n-star', { actAs: 'n1' });
+  const after = await post('n-star');
+  expect(await came(stream, 2)).toEqual([before, after].toSorted());
+});
+
 test('when Redis loses everything, streams say so and go on', async () => {
   await follow(['j1'], 'j-friend');
   const stream = await openNow('j1');

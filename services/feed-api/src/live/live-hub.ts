@@ -11,8 +11,9 @@ import type { Register } from '../inbox/register-store.js';
 import { SqlScope } from '../storage/sql-scope.js';
 import type { LiveClient, LiveFeed, LiveHub, LiveSubscription } from './live-client.js';
 import { decodeLiveSlice, decodePosition, type LiveLog, type LivePlace } from './live-log.js';
-import { comparePoints, formatPosition, type LivePosition, type LogPoint, parsePosition } from './live-position.js';
+import { comparePoints, formatPosition, type LivePosition, parsePosition } from './live-position.js';
 import { LiveStream, type LogPart, liveFeed, type StreamNews } from './live-stream.js';
+import { LiveStreams } from './live-streams.js';
 import { confirmView, presentLive } from './present-live.js';
 
 export interface LiveHubOptions {
@@ -26,22 +27,25 @@ const retryDelayFirstMs = 20;
 const retryDelayMaxMs = 1_000;
 /** Leases of watched readers last several times as long. */
 const renewIntervalMs = 60_000;
-/** Records of these kinds are told, or felt, by what a register says: activities of both feeds, and its own changes. */
-const needsRegister: ReadonlySet<LiveRecordKind> = new Set(['home_added', 'notifications_added', 'register_changed']);
+const changesRegister: ReadonlySet<LiveRecordKind> = new Set(['register_changed', 'watch_began']);
 
 /**
  * All streams of a process. A wake-up says that something was appended to a log: that of a bucket, or the one of the
  * authors who are merged at read. Then the hub takes a turn: what is new is read once for all streams, held against
  * registers and tombstones as a page is, and handed out.
  *
- *   wake-up ──► turn: read logs ──► confirm registers ──► bodies, names ──► hand out and move on
+ *   wake-up ──► turn: read logs ──► registers that changed ──► bodies, names ──► hand out and move on
+ *
+ * Whatever changes a register drops it, and that is recorded in its reader's log. So a stream's register is right for as
+ * long as that log says nothing else, and a turn that hands out reads the logs of all whom it hands out to: one for each
+ * bucket, however many readers an author has.
  *
  * A turn hands out at its end, without a pause, so one that fails has done nothing and is repeated. What cannot be told
  * item by item is told as a resync: the client reads its pages again.
  */
 export class ProcessLiveHub implements LiveHub {
   readonly #options: LiveHubOptions;
-  readonly #streams = new Map<string, Set<LiveStream>>();
+  readonly #streams = new LiveStreams();
   readonly #woken = new Set<LivePlace>();
   #turning: Promise<void> | undefined;
   #renewing: NodeJS.Timeout | undefined;
@@ -80,14 +84,16 @@ export class ProcessLiveHub implements LiveHub {
       await tools.rebuilder.build(list);
     }
     const resumed = asked !== undefined && (await this.#leadsOn(reader, asked)) ? asked : undefined;
-    const { registers } = await confirmView(tools, new SqlScope(tools.database), [reader]);
+    // What changes the register from here on the stream finds in the log.
     const now = await this.#positionNow(reader);
+    const { registers } = await confirmView(tools, new SqlScope(tools.database), [reader]);
+    const { own: asOf } = await this.#positionNow(reader);
     if (this.#closed) {
       throw unavailable('This process is stopping');
     }
-    const known = { register: registers.get(reader) as Register, asOf: now.own };
+    const known = { register: registers.get(reader) as Register, asOf };
     const stream = new LiveStream(reader, feed, client, known, resumed ?? now);
-    this.#streams.set(reader, (this.#streams.get(reader) ?? new Set()).add(stream));
+    this.#streams.add(stream);
     if (lastEventId !== undefined && resumed === undefined) {
       stream.resync();
     }
@@ -98,7 +104,7 @@ export class ProcessLiveHub implements LiveHub {
 
   /** Something was recorded there. */
   wake(place: LivePlace): void {
-    if (this.#closed || this.#streams.size === 0) {
+    if (this.#closed || this.#streams.areNone) {
       return;
     }
     this.#woken.add(place);
@@ -107,15 +113,15 @@ export class ProcessLiveHub implements LiveHub {
 
   /** Something may have been recorded that nobody was told of. */
   wakeAll(): void {
-    for (const reader of this.#streams.keys()) {
-      this.wake(bucketOf(reader));
+    for (const bucket of this.#streams.buckets()) {
+      this.wake(bucket);
     }
     this.wake('pulled');
   }
 
   /** A list is gone: what is delivered to its reader before it is built again is recorded nowhere. */
   listLost(reader: string, kind: ListKind): void {
-    for (const stream of this.#streams.get(reader) ?? []) {
+    for (const stream of this.#streams.of(reader)) {
       if (stream.feed.list.kind === kind) {
         this.#options.tools.rebuilder.request(stream.feed.list);
         stream.resync();
@@ -124,16 +130,8 @@ export class ProcessLiveHub implements LiveHub {
   }
 
   #leave(stream: LiveStream): void {
-    const streams = this.#streams.get(stream.reader);
     stream.end();
-    streams?.delete(stream);
-    if (streams?.size === 0) {
-      this.#streams.delete(stream.reader);
-    }
-  }
-
-  #all(): LiveStream[] {
-    return [...this.#streams.values()].flatMap((streams) => [...streams]);
+    this.#streams.delete(stream);
   }
 
   async #takeTurns(): Promise<void> {
@@ -165,100 +163,84 @@ export class ProcessLiveHub implements LiveHub {
     }
   }
 
-  async #turn(places: readonly LivePlace[]): Promise<void> {
+  async #turn(woken: readonly LivePlace[]): Promise<void> {
     const { tools } = this.#options;
-    await this.#leaveOldEpoch(tools.cache.keys.epoch);
-    const streams = this.#all().filter((stream) => places.some((place) => stream.follows(place)));
-    const parts = await this.#readLog(places, streams);
+    const places = this.#placesOf(woken);
+    const streams = places.flatMap((place) => (place === 'pulled' ? [] : this.#streams.inBucket(place)));
+    const { epoch } = tools.cache.keys;
+    // Nothing that the last epoch recorded is left, and no list.
+    await this.#beginAnew(streams.filter(({ position }) => position.epoch !== epoch));
+    const parts = await this.#readLog(places);
     const sql = new SqlScope(tools.database);
 
-    const view = await confirmView(tools, sql, this.#readersToConfirm(parts));
+    const owns = streams.map((stream) => [stream, stream.ownNews(parts.get(stream.bucket))] as const);
+    const view = await confirmView(tools, sql, changedRegisters(streams, parts));
     const news = new Map<LiveStream, StreamNews>();
-    for (const stream of streams) {
-      const own = stream.ownNews(parts.get(stream.bucket));
-      const pulled = stream.pulledNews(parts.get('pulled'), view.registers.get(stream.reader));
-      news.set(stream, { own, pulled });
+    for (const [stream, own] of owns) {
+      const register = view.registers.get(stream.reader) ?? stream.register;
+      news.set(stream, { own, pulled: stream.pulledNews(parts.get('pulled'), register), register });
     }
-    const texts = await presentLive(tools, sql, news, view);
+    const texts = await presentLive(tools, sql, news, view.tombstones);
 
     for (const [stream, all] of news) {
       const readTo = { own: parts.get(stream.bucket), pulled: parts.get('pulled') };
-      stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo, view.registers.get(stream.reader));
+      stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo);
     }
   }
 
-  /** Those with an activity to be checked, whose register was dropped, or who merge an author that did something. */
-  #readersToConfirm(parts: ReadonlyMap<LivePlace, LogPart>): string[] {
-    const readers = new Set<string>();
-    const authors = new Set<string>();
-    for (const [place, { entries }] of parts) {
-      for (const { kind, userId } of entries.flatMap(({ records }) => records)) {
-        if (place === 'pulled') {
-          authors.add(userId);
-        } else if (this.#streams.has(userId) && needsRegister.has(kind)) {
-          readers.add(userId);
-        }
-      }
-    }
-    return [...new Set([...readers, ...this.#readersMerging(authors)])];
+  /** Whoever is told of a merged author has to have its own log read, too. */
+  #placesOf(woken: readonly LivePlace[]): readonly LivePlace[] {
+    return woken.includes('pulled') ? [...this.#streams.buckets(), 'pulled'] : woken;
   }
 
-  #readersMerging(authors: ReadonlySet<string>): string[] {
-    return authors.size === 0
-      ? []
-      : this.#all()
-          .filter(({ register }) => register.merged.some(({ authorId }) => authors.has(authorId)))
-          .map(({ reader }) => reader);
-  }
-
-  /** What was recorded in these places, from where the first of the streams is. Streams that cannot go on begin anew. */
-  async #readLog(places: readonly LivePlace[], streams: readonly LiveStream[]): Promise<Map<LivePlace, LogPart>> {
+  /** What was recorded in these places, from where the first of their streams is. Streams that cannot go on begin anew. */
+  async #readLog(places: readonly LivePlace[]): Promise<Map<LivePlace, LogPart>> {
     const { tools, log } = this.#options;
-    const starts = new Map<LivePlace, LogPoint>();
-    for (const place of places) {
-      for (const stream of streams.filter((each) => each.follows(place))) {
-        const point = stream.pointIn(place);
-        const earliest = starts.get(place);
-        if (earliest === undefined || comparePoints(point, earliest) < 0) {
-          starts.set(place, point);
-        }
-      }
-    }
-    // What decides who merges an author was recorded before what the author then did: so it is read after it.
-    const inOrder = [...starts].sort(([a], [b]) => Number(b === 'pulled') - Number(a === 'pulled'));
+    // What decides who merges an author was recorded before what the author then did: so that, at the end, is read after it.
+    const reads = places.flatMap((place) => {
+      const streams = place === 'pulled' ? this.#streams.all() : this.#streams.inBucket(place);
+      const followers = streams.filter((stream) => stream.follows(place));
+      const [first] = followers.map((stream) => stream.pointIn(place)).sort(comparePoints);
+      return first === undefined ? [] : { place, followers, after: first.entry };
+    });
     const answers = await tools.cache.run(
-      inOrder.map(([place, { entry }]) => log.readCall(place, entry, entriesPerReadMax)),
+      reads.map(({ place, followers, after }) => {
+        const readers = followers.map(({ reader }) => reader);
+        return log.readCall(place, after, entriesPerReadMax, place === 'pulled' ? [] : readers);
+      }),
     );
     const read = new Map<LivePlace, LogPart>();
-    for (const [i, [place, { entry }]] of inOrder.entries()) {
+    const unfinished: LivePlace[] = [];
+    for (const [i, { place, followers, after }] of reads.entries()) {
       const { complete, entries } = decodeLiveSlice(answers[i]);
       if (!complete) {
-        await this.#beginAnew(
-          streams.filter((stream) => stream.follows(place) && stream.pointIn(place).entry === entry),
-        );
+        await this.#beginAnew(followers.filter((stream) => stream.pointIn(place).entry === after));
       }
-      read.set(place, { after: entry, entries });
+      read.set(place, { after, entries });
       if (!complete || entries.length === entriesPerReadMax) {
-        this.#woken.add(place);
+        unfinished.push(place);
       }
     }
-    if ([...read].some(([place]) => place !== 'pulled' && this.#woken.has(place)) && read.delete('pulled')) {
-      this.#woken.add('pulled');
+    if (unfinished.some((place) => place !== 'pulled') && read.delete('pulled')) {
+      unfinished.push('pulled');
+    }
+    for (const place of unfinished) {
+      this.#woken.add(place);
     }
     return read;
   }
 
-  /** Nothing that the last epoch recorded is left, and no list. */
-  async #leaveOldEpoch(epoch: string): Promise<void> {
-    await this.#beginAnew(this.#all().filter(({ position }) => position.epoch !== epoch));
-  }
-
   /** Has streams go on from now, and their clients read again. */
   async #beginAnew(streams: readonly LiveStream[]): Promise<void> {
-    const positions = await this.#positionsNow([...new Set(streams.map(({ reader }) => reader))]);
+    if (streams.length === 0) {
+      return;
+    }
+    const { tools } = this.#options;
+    const readers = [...new Set(streams.map(({ reader }) => reader))];
+    const positions = await this.#positionsNow(readers);
+    const { registers } = await confirmView(tools, new SqlScope(tools.database), readers);
     for (const stream of streams) {
-      stream.position = positions.get(stream.reader) ?? stream.position;
-      stream.resync();
+      stream.beginAnew(positions.get(stream.reader) as LivePosition, registers.get(stream.reader) as Register);
     }
     await this.#buildMissing(streams);
   }
@@ -286,9 +268,6 @@ export class ProcessLiveHub implements LiveHub {
 
   /** Has what is delivered to these readers recorded from now on, and says where that begins. */
   async #positionsNow(readers: readonly string[]): Promise<Map<string, LivePosition>> {
-    if (readers.length === 0) {
-      return new Map();
-    }
     const { tools, log } = this.#options;
     const { epoch } = tools.cache.keys;
     const [pulledEnd, ...ends] = await tools.cache.run([
@@ -316,12 +295,27 @@ export class ProcessLiveHub implements LiveHub {
   async #renew(): Promise<void> {
     const { logger } = this.#options;
     try {
-      await this.#positionsNow([...this.#streams.keys()]);
-      for (const stream of await this.#buildMissing(this.#all())) {
+      await this.#positionsNow(this.#streams.readers());
+      for (const stream of await this.#buildMissing(this.#streams.all())) {
         stream.resync();
       }
     } catch (error) {
       logger.warn({ err: (error as Error).message }, 'streams could not be renewed, which is tried again');
     }
   }
+}
+
+/** Readers whose register changed since the logs were last read, or may have, while nobody recorded that. */
+function changedRegisters(streams: readonly LiveStream[], parts: ReadonlyMap<LivePlace, LogPart>): string[] {
+  const readers = new Set<string>();
+  for (const { entries } of parts.values()) {
+    for (const { kind, userId } of entries.flatMap(({ records }) => records)) {
+      if (changesRegister.has(kind)) {
+        readers.add(userId);
+      }
+    }
+  }
+  return readers.size === 0
+    ? []
+    : [...new Set(streams.map(({ reader }) => reader))].filter((reader) => readers.has(reader));
 }

@@ -24,7 +24,10 @@ export interface LiveEntry {
 }
 
 export interface LiveSlice {
-  /** False where the entry to go on from is not there any more: what came after it may be lost, and nothing is read. */
+  /**
+   * False where the entry to go on from is not there any more, or somebody is not watched: something may be lost or was
+   * never recorded, and nothing is read.
+   */
   complete: boolean;
   entries: LiveEntry[];
 }
@@ -89,11 +92,18 @@ export class LiveLog {
     };
   }
 
-  /** `after` as it was given out by this log: what a client sends has to be looked at first (`isEntryId`). */
-  readCall(place: LivePlace, after: string, entriesMax: number): ScriptCall {
+  /**
+   * `after` as it was given out by this log: what a client sends has to be looked at first (`isEntryId`). `watched`: users
+   * of the bucket without whose being watched the answer is not complete.
+   */
+  readCall(place: LivePlace, after: string, entriesMax: number, watched: readonly string[] = []): ScriptCall {
     const { keys } = this.#cache;
     const [bucket, stream] = place === 'pulled' ? [0, keys.livePulled()] : [place, keys.live(place)];
-    return { script: readLiveScript, keys: [keys.bucketEpoch(bucket), stream], args: [keys.epoch, after, entriesMax] };
+    return {
+      script: readLiveScript,
+      keys: [keys.bucketEpoch(bucket), stream, ...(place === 'pulled' ? [] : [keys.watched(place)])],
+      args: [keys.epoch, after, entriesMax, ...watched],
+    };
   }
 
   lastPulledCall(): ScriptCall {

@@ -49,7 +49,7 @@ const told = () => sent.map(({ event, data }) => `${event} ${data}`);
 
 function handOut(to: LiveStream, entries: LiveEntry[], register = nothingHidden): void {
   const own = { after: '5-0', entries };
-  to.handOut({ own: to.ownNews(own), pulled: [] }, { activities: texts }, { own, pulled: undefined }, register);
+  to.handOut({ own: to.ownNews(own), pulled: [], register }, { activities: texts }, { own, pulled: undefined });
 }
 
 test('a stream tells what concerns its reader and its feed, in the order of the log', () => {

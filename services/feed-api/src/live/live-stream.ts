@@ -23,6 +23,8 @@ export interface News {
 export interface StreamNews {
   own: News[];
   pulled: News[];
+  /** Its reader's, as it is at the end of these logs. */
+  register: Register;
 }
 
 /** What records mean to each feed. */
@@ -92,8 +94,8 @@ export class LiveStream {
   }
 
   /** What concerns it of what authors did who are merged at read. */
-  pulledNews(part: LogPart | undefined, register: Register | undefined): News[] {
-    const merged = this.feed.merges ? (register?.merged ?? []) : [];
+  pulledNews(part: LogPart | undefined, { merged: authors }: Register): News[] {
+    const merged = this.feed.merges ? authors : [];
     return merged.length === 0
       ? []
       : unread(part, this.position.pulled, ({ userId }) => merged.some(({ authorId }) => authorId === userId));
@@ -108,14 +110,9 @@ export class LiveStream {
 
   /**
    * Tells what is new in the order of the logs, of activities those that `activities` has, and moves to where the logs were
-   * read to. `register`: its reader's, where that was looked at.
+   * read to.
    */
-  handOut(
-    news: StreamNews,
-    { activities, counts }: LiveTexts,
-    readTo: ReadTo,
-    register: Register = this.register,
-  ): void {
+  handOut({ own, pulled, register }: StreamNews, { activities, counts }: LiveTexts, readTo: ReadTo): void {
     let resynced = false;
     const tell = ({ kind, activityId: id = '' }: LiveRecord): void => {
       const { added, removed } = this.#meaning;
@@ -131,12 +128,12 @@ export class LiveStream {
         resynced = true;
       }
     };
-    for (const { record, point } of news.own) {
+    for (const { record, point } of own) {
       this.position = { ...this.position, own: point };
       tell(record);
     }
     this.position = { ...this.position, own: later(this.position.own, endOf(readTo.own)) };
-    for (const { record, point } of news.pulled) {
+    for (const { record, point } of pulled) {
       this.position = { ...this.position, pulled: point };
       tell(record);
     }
@@ -146,6 +143,13 @@ export class LiveStream {
       this.resync();
     }
     this.register = register;
+  }
+
+  /** Goes on from there, and has the client read its pages again. `register` was read after the logs had come there. */
+  beginAnew(position: LivePosition, register: Register): void {
+    this.position = position;
+    this.register = register;
+    this.resync();
   }
 
   /** Has the client read its pages again. */

@@ -36,7 +36,7 @@ export async function presentLive(
   tools: FeedTools,
   sql: SqlScope,
   news: ReadonlyMap<LiveStream, StreamNews>,
-  { registers, tombstones }: LiveView,
+  tombstones: Tombstones,
 ): Promise<Map<LiveStream, LiveTexts>> {
   const ids = new Map(
     Array.from(news, ([stream, { own, pulled }]) => [stream, stream.activityIds([...own, ...pulled])]),
@@ -46,12 +46,11 @@ export async function presentLive(
     bodies.filter((activity) => !tombstones.cover(activity)).map((activity) => [activity.id, activity]),
   );
   const visible = new Map<LiveStream, Activity[]>();
-  for (const [stream, wanted] of ids) {
-    const register = registers.get(stream.reader);
-    const found = wanted.flatMap((id) => activities.get(id) ?? []);
+  for (const [stream, { register }] of news) {
+    const found = (ids.get(stream) ?? []).flatMap((id) => activities.get(id) ?? []);
     visible.set(
       stream,
-      register === undefined ? [] : found.filter((activity) => stream.feed.shows(activity, register)),
+      found.filter((activity) => stream.feed.shows(activity, register)),
     );
   }
   const distinct = [...new Set([...visible.values()].flat())];
