@@ -123,6 +123,7 @@ async function startSystem(installation: Installation): Promise<BenchSystem> {
   const database = openDatabase({
     url: installation.TIDELINE_DATABASE_URL,
     applicationName: 'tideline-bench',
+    role: 'login',
     poolSize: 2,
     logger,
   });

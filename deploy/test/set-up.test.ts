@@ -35,6 +35,7 @@ async function query<T>(config: SetUpConfig, sql: string): Promise<T[]> {
   const database = openDatabase({
     url: config.databaseUrl,
     applicationName: 'set-up-test',
+    role: 'login',
     poolSize: 1,
     logger: createLogger('test', 'silent'),
   });
@@ -56,6 +57,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
     'applied the migration 0004-history-of-relations',
     'applied the migration 0005-notifications',
     'applied the migration 0006-crossings-on-the-log',
+    'applied the migration 0007-roles-and-immutability',
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);
@@ -71,7 +73,7 @@ test('several set-ups at once do everything once', async () => {
   const lines = (await Promise.all([linesOf(config), linesOf(config), linesOf(config)])).flat();
 
   expect(lines.filter((line) => line.startsWith('created the database'))).toHaveLength(1);
-  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(6);
+  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(7);
   expect(lines.filter((line) => line.startsWith('created the topic'))).toHaveLength(2);
 });
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pgPromise from 'pg-promise';
 import { TidelineError, unavailable } from './errors.js';
 import type { Logger } from './logger.js';
+import { isProjectionClosed, isRefused, type OpenedAs, refusedState, sayRefused } from './refusals.js';
 
 /**
  * TimescaleDB through pg-promise. Every wait has an end: a lost server shows as an error that `isDatabaseDown` knows,
@@ -15,7 +16,14 @@ const queryTimeoutMs = 35_000;
 const idleInTransactionTimeoutMs = 10_000;
 const startRetryDelayMs = 1_000;
 
-const pgp = pgPromise({ noWarnings: true });
+const pgp = pgPromise<object>({
+  noWarnings: true,
+  error(error: Error, { dc, query }: { dc?: OpenedAs; query?: unknown }) {
+    if (dc !== undefined && isRefused(error)) {
+      sayRefused(dc, error, String(query));
+    }
+  },
+});
 
 export type Database = pgPromise.IDatabase<object>;
 /** What a transaction offers; also what a plain database does. */
@@ -25,13 +33,20 @@ export interface DatabaseOptions {
   url: string;
   /** Shown in `pg_stat_activity`. */
   applicationName: string;
+  role: DatabaseRole;
   poolSize: number;
   logger: Logger;
 }
 
+/**
+ * What sessions may do: what the statements of this service or of the tools need, by the grants of the migrations. `login`:
+ * whatever the user of the URL may, who can be the owner of everything.
+ */
+export type DatabaseRole = 'tideline_ingest' | 'tideline_fanout' | 'tideline_feed_api' | 'tideline_operator' | 'login';
+
 export function openDatabase(options: DatabaseOptions): Database {
-  const database = pgp({
-    connectionString: options.url,
+  const connection = {
+    ...connectAs(options.url, options.role),
     application_name: options.applicationName,
     max: options.poolSize,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -39,10 +54,31 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: queryTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
-  });
+  };
+  const openedAs: OpenedAs = { database: databaseName(options.url), role: options.role, logger: options.logger };
+  const database = pgp(connection, openedAs);
   // Without a listener an idle connection that breaks would end the process.
   database.$pool.on('error', (error: Error) => options.logger.warn({ err: error.message }, 'database connection lost'));
   return database;
+}
+
+/**
+ * How to connect so that every session has the role from its first statement on, and again after `reset role`. A user who
+ * may not take the role cannot connect.
+ */
+export function connectAs(url: string, role: DatabaseRole): { connectionString: string; options?: string } {
+  if (role === 'login') {
+    return { connectionString: url };
+  }
+  // Options in the URL would take the place of ours.
+  const place = new URL(url);
+  const given = place.searchParams.get('options');
+  place.searchParams.delete('options');
+  return { connectionString: place.href, options: given === null ? `-c role=${role}` : `${given} -c role=${role}` };
+}
+
+function databaseName(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
 }
 
 const snapshotMode = new pgp.txMode.TransactionMode({
@@ -62,6 +98,7 @@ export function prepared(name: string, text: string, values: unknown[]): pgPromi
 
 /** What to do about an error of the database, by SQLSTATE; an unknown code is not retried. */
 const retryableStates: ReadonlySet<string> = new Set([
+  refusedState, // the projections are closed, or a grant is missing: no record is to blame
   '25P03', // idle in a transaction for too long: this process was frozen
   '40001', // serialization failure
   '40P01', // deadlock
@@ -95,13 +132,21 @@ export function isDatabaseDown(error: unknown): boolean {
   );
 }
 
-/** Runs a query; a database that is away becomes `unavailable`. */
+/** Runs a query; a database that is away, or whose projections are closed, becomes `unavailable`. */
 export async function whileDatabaseIsUp<T>(query: () => Promise<T>): Promise<T> {
   try {
     return await query();
   } catch (error) {
-    throw isDatabaseDown(error) ? unavailable('the database is not available', error) : error;
+    throw isDatabaseDown(error) ? unavailable(whyDatabaseIsDown(error), error) : error;
   }
+}
+
+/** One sentence about an error that `isDatabaseDown` knows, without anything that only operators should see. */
+export function whyDatabaseIsDown(error: unknown): string {
+  if (isProjectionClosed(error)) {
+    return 'what feeds are made of is being rebuilt';
+  }
+  return isRefused(error) ? 'the database refuses this service something' : 'the database is not available';
 }
 
 /** What the query gives, once the database is there: waits for one that is away. */

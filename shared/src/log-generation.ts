@@ -1,5 +1,6 @@
 import { type Database, isUndefinedTable } from './database.js';
 import { TidelineError } from './errors.js';
+import { isRefused, isUndefinedRole } from './refusals.js';
 
 /** Which incarnation of the topic is written now, and how many partitions it has. */
 export interface LogGeneration {
@@ -7,7 +8,7 @@ export interface LogGeneration {
   partitions: number;
 }
 
-/** The current generation. Throws `configuration` where set-up did not run yet. */
+/** The current generation. Throws `configuration` where set-up did not run yet, or not for this role. */
 export async function readLogGeneration(database: Database, topic: string): Promise<LogGeneration> {
   const row = await database
     .oneOrNone<LogGeneration>(
@@ -15,13 +16,22 @@ export async function readLogGeneration(database: Database, topic: string): Prom
       [topic],
     )
     .catch((error: unknown) => {
-      if (isUndefinedTable(error)) {
+      if (isUndefinedTable(error) || isUndefinedRole(error)) {
         return null;
       }
-      throw error;
+      // Every service begins with this question, so that a wrong privilege is said at start.
+      throw isRefused(error) ? refusedAtStart(error) : error;
     });
   if (row === null) {
     throw new TidelineError('configuration', `The topic ${topic} is not set up: run "tideline setup" first.`);
   }
   return row;
+}
+
+function refusedAtStart(error: Error): TidelineError {
+  return new TidelineError(
+    'configuration',
+    `The database refuses: ${error.message}. Run "tideline setup" as the owner of the database; a user of its own for each service has to be a member of that service's role, as docs/operating.md says.`,
+    { cause: error },
+  );
 }

@@ -16,6 +16,7 @@ import type { Admin } from 'kafkajs';
 import pg from 'pg';
 import { freePort } from './free-port.js';
 import { HttpClient } from './http-client.js';
+import { type RefusedStatements, watchRefusals } from './refused-statements.js';
 import { ServiceProcess } from './service-process.js';
 import { waitUntil } from './wait-until.js';
 
@@ -38,6 +39,8 @@ export interface PlatformOptions {
   logLevel?: string;
   /** Of ingest and feed-api: tokens, quotas and so on; nothing is limited unless given. */
   door?: Partial<DoorConfig>;
+  /** The test takes privileges away: that something is refused is no failure. */
+  refusals?: 'expected';
   /** Servers of the test's own; those that all tests share unless given. */
   servers?: ServerUrls;
 }
@@ -161,11 +164,12 @@ export class Platform {
   async stop(): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.signal('SIGKILL')));
     await this.stopFanout();
-    const { ingest, feedApi, database, redis, admin, settings } = this.#started;
+    const { ingest, feedApi, database, redis, admin, settings, refused } = this.#started;
     await Promise.all([ingest.stop(), feedApi.stop(), ...this.#moreFeedApis.map((more) => more.stop())]);
     await Promise.all([database.end(), admin.disconnect()]);
     redis.disconnect();
     await tearDown({ ...settings, partitions: 1, replicationFactor: 1 });
+    refused?.expectNone();
   }
 }
 
@@ -177,11 +181,13 @@ interface Started {
   database: pg.Pool;
   redis: Redis;
   admin: Admin;
+  refused: RefusedStatements | undefined;
 }
 
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
   const servers = options.servers ?? sharedServers();
   const settings = settingsFor(options, servers);
+  const refused = options.refusals === 'expected' ? undefined : watchRefusals(settings.databaseUrl);
   await setUp({ ...settings, partitions: options.partitions ?? 6, replicationFactor: options.replicationFactor ?? 1 });
   const kafka = createKafka({
     brokers: settings.kafkaBrokers,
@@ -199,7 +205,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   database.on('error', () => undefined);
   const redis = new Redis(settings.redisUrl);
   redis.on('error', () => undefined);
-  const platform = new Platform({ servers, settings, ingest, feedApi, database, redis, admin });
+  const platform = new Platform({ servers, settings, ingest, feedApi, database, redis, admin, refused });
   await waitUntil('ingest is ready', async () => (await fetch(`http://127.0.0.1:${ingest.operationsPort}/readyz`)).ok);
   if (options.fanout !== false) {
     await platform.startFanout();

@@ -119,7 +119,10 @@ function dayOf(time: Date): string {
 }
 
 async function withDatabase<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = await connectToDatabase(readDatabaseUrl());
+  const client = await connectToDatabase(readDatabaseUrl(), {
+    role: 'tideline_operator',
+    applicationName: 'tideline-keys',
+  });
   try {
     return await work(client);
   } finally {

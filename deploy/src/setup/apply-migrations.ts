@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { TidelineError } from '@tideline/shared/errors';
+import { isRefused } from '@tideline/shared/refusals';
 import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import type { Report } from './report.js';
@@ -19,26 +20,33 @@ const recordChecksum = `
 
 /**
  * Applies the files of `shared/migrations` that this database does not have yet, in one transaction. Throws
- * `configuration` where a file is another one than was applied: then nobody knows what the database has.
+ * `configuration` where a file is another one than was applied: then nobody knows what the database has. So it does
+ * where the user of the database may not do what a migration has to.
  */
 export async function applyMigrations(client: pg.Client, report: Report): Promise<void> {
   const checksums = await checksumsOfFiles();
   await client.query(createChecksums);
   await refuseChanges(client, checksums);
-  const applied = await runner({
-    dbClient: client,
-    dir: migrationsFolder.pathname,
-    migrationsTable: 'migrations',
-    direction: 'up',
-    noLock: true, // set-up holds one
-    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore }, // what it logs, it throws too
-  });
+  const applied = await run(client);
   for (const [name, sha256] of checksums) {
     await client.query(recordChecksum, [name, sha256]);
   }
   for (const { name } of applied) {
     report(`applied the migration ${name}`);
   }
+}
+
+function run(client: pg.Client): ReturnType<typeof runner> {
+  return runner({
+    dbClient: client,
+    dir: migrationsFolder.pathname,
+    migrationsTable: 'migrations',
+    direction: 'up',
+    noLock: true, // set-up holds one
+    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore }, // what it logs, it throws too
+  }).catch((error: unknown) => {
+    throw isRefused(error) ? new TidelineError('configuration', `${error.message}.`, { cause: error }) : error;
+  });
 }
 
 /** SHA-256 by name, without the suffix, as node-pg-migrate calls them. */

@@ -1,4 +1,6 @@
+import { connectAs, type DatabaseRole } from '@tideline/shared/database';
 import { TidelineError, unavailable } from '@tideline/shared/errors';
+import { isRefused, isUndefinedRole } from '@tideline/shared/refusals';
 import pg from 'pg';
 
 const connectTimeoutMs = 5_000;
@@ -6,10 +8,13 @@ const connectTimeoutMs = 5_000;
 const loginRefused = '28';
 
 /** A connection of its own, because set-up holds a lock on it. Throws `unavailable` where the server does not answer. */
-export async function connectToDatabase(url: string): Promise<pg.Client> {
+export async function connectToDatabase(
+  url: string,
+  { role = 'login', applicationName = 'tideline-setup' }: { role?: DatabaseRole; applicationName?: string } = {},
+): Promise<pg.Client> {
   const client = new pg.Client({
-    connectionString: url,
-    application_name: 'tideline-setup',
+    ...connectAs(url, role),
+    application_name: applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
   });
   // A connection that breaks fails the query that runs; without a listener it would also end the process.
@@ -18,7 +23,7 @@ export async function connectToDatabase(url: string): Promise<pg.Client> {
     await client.connect();
   } catch (error) {
     if (error instanceof pg.DatabaseError) {
-      throw error.code?.startsWith(loginRefused)
+      throw error.code?.startsWith(loginRefused) || isRefused(error) || isUndefinedRole(error)
         ? new TidelineError('configuration', `The database at ${placeOf(url)} refuses: ${error.message}`, {
             cause: error,
           })

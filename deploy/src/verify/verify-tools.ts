@@ -19,7 +19,13 @@ const poolSize = 2;
 export async function withVerifyTools<T>(config: ServerConfig, work: (tools: VerifyTools) => Promise<T>): Promise<T> {
   // What goes wrong is said by whoever it hinders.
   const logger = createLogger('verify', 'silent');
-  const database = openDatabase({ url: config.databaseUrl, applicationName: 'tideline-verify', poolSize, logger });
+  const database = openDatabase({
+    url: config.databaseUrl,
+    applicationName: 'tideline-verify',
+    role: 'tideline_operator',
+    poolSize,
+    logger,
+  });
   const cache = new Cache({
     url: config.redisUrl,
     namespace: config.namespace,

@@ -40,6 +40,7 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   const database = openDatabase({
     url: config.databaseUrl,
     applicationName: 'tideline-fanout',
+    role: 'tideline_fanout',
     poolSize: config.partitionConcurrency + 3,
     logger,
   });

@@ -21,6 +21,7 @@ test('a process that was frozen inside a transaction holds no locks, and tries a
   const database = openDatabase({
     url: platform.settings.databaseUrl,
     applicationName,
+    role: 'tideline_fanout',
     poolSize: 1,
     logger: createLogger('test', 'silent'),
   });

@@ -53,6 +53,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   const database = openDatabase({
     url: config.databaseUrl,
     applicationName: 'tideline-feed-api',
+    role: 'tideline_feed_api',
     poolSize: databasePoolSize,
     logger,
   });

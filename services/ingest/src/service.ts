@@ -44,6 +44,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
   const database = openDatabase({
     url: config.databaseUrl,
     applicationName: 'tideline-ingest',
+    role: 'tideline_ingest',
     poolSize: databasePoolSize,
     logger,
   });

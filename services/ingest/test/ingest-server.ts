@@ -8,6 +8,7 @@ import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic } from '@tideline/shared/topics';
 import { type Contract, readContract } from '@tideline/testing/contract';
+import { type RefusedStatements, watchRefusals } from '@tideline/testing/refused-statements';
 import { type IngestConfig, readConfig } from '../src/config.js';
 import { type IngestService, startIngest } from '../src/service.js';
 
@@ -57,12 +58,20 @@ export class Installation {
   readonly database: Database;
   readonly topic: string;
   readonly #kafka: ReturnType<typeof createKafka>;
+  readonly #refused: RefusedStatements;
 
   private constructor(config: IngestConfig) {
     const logger = createLogger('test', 'silent');
     this.config = config;
+    this.#refused = watchRefusals(config.databaseUrl);
     this.topic = activitiesTopic(config.namespace);
-    this.database = openDatabase({ url: config.databaseUrl, applicationName: 'test', poolSize: 2, logger });
+    this.database = openDatabase({
+      url: config.databaseUrl,
+      applicationName: 'test',
+      role: 'login',
+      poolSize: 2,
+      logger,
+    });
     this.#kafka = createKafka({ brokers: config.kafkaBrokers, clientId: 'test', logger });
   }
 
@@ -145,6 +154,7 @@ export class Installation {
   async close(): Promise<void> {
     await this.database.$pool.end();
     await tearDown({ ...this.config, ...setUpSettings });
+    this.#refused.expectNone();
   }
 
   async #putKeysAndUsers(): Promise<void> {

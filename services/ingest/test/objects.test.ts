@@ -57,7 +57,13 @@ beforeAll(async () => {
     cache: new Cache({ url: 'redis://127.0.0.1:1', namespace: 'x', epochs, logger }),
     database: counted,
   };
-  const nowhere = openDatabase({ url: 'postgres://127.0.0.1:1/x', applicationName: 'test', poolSize: 1, logger });
+  const nowhere = openDatabase({
+    url: 'postgres://127.0.0.1:1/x',
+    applicationName: 'test',
+    role: 'login',
+    poolSize: 1,
+    logger,
+  });
   withoutAnything = { cache: withoutRedis.cache, database: nowhere };
 });
 afterAll(async () => {
