@@ -50,15 +50,20 @@ function databaseAs(role: DatabaseRole, url = config.databaseUrl): Database {
 /** By table: what each role may do, as `select` and so on; of single columns with their names. */
 const grants: Record<string, Partial<Record<string, string>>> = {
   activities: { ingest: 's', fanout: 'si', feed_api: 's', eraser: 'sd u(audience,object_owner_id)' },
+  activity_counts_daily: { feed_api: 's' },
+  activity_counts_hourly: { feed_api: 's' },
+  actor_counts_daily: {},
+  actor_counts_hourly: {},
   agreed_settings: { ingest: 's', fanout: 's', feed_api: 's' },
   api_keys: { ingest: 's', feed_api: 's', operator: 'siu' },
+  author_weeks: { fanout: 'sid', feed_api: 's' },
   authors: { fanout: 's u(changed_at,mode,mode_generation,mode_offset,watermark)', feed_api: 's' },
   cache_epoch: { ingest: 'siu', fanout: 'siu', feed_api: 'siu', operator: 'siu' },
   control_activities: { ingest: 's', fanout: 'si', feed_api: 's', eraser: 'sd' },
   follows: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
   happened_notifications: {},
   log_generations: { ingest: 's', fanout: 's', feed_api: 's' },
-  marked_notifications: { feed_api: 'siud' },
+  marked_notifications: { fanout: 'sd', feed_api: 'siud' },
   migration_checksums: {},
   migrations: {},
   notification_marks: { feed_api: 'siu' },
@@ -66,8 +71,9 @@ const grants: Record<string, Partial<Record<string, string>>> = {
   objects: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
   partition_fences: { fanout: 'siu' },
   relations: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
+  retention: { ingest: 's', fanout: 's', feed_api: 's' },
   secrets: { feed_api: 's' },
-  tombstones: { ingest: 'si', fanout: 'si u(purged_at)', feed_api: 's' },
+  tombstones: { ingest: 'si', fanout: 'sid u(purged_at)', feed_api: 's' },
   users: { ingest: 'siu', fanout: 'siu', feed_api: 'si', operator: 'si' },
 };
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { openDatabase } from '@tideline/shared/database';
 import { createLogger } from '@tideline/shared/logger';
 import { redisConnection } from '@tideline/shared/redis-connection';
@@ -8,6 +9,9 @@ import { deleteTopics } from '../src/setup/create-topics.js';
 import { setUp } from '../src/setup/set-up.js';
 import { tearDown } from '../src/setup/tear-down.js';
 
+const migrations = readdirSync(new URL('../../shared/migrations/', import.meta.url))
+  .map((file) => file.replace('.sql', ''))
+  .sort();
 const made: SetUpConfig[] = [];
 
 afterEach(async () => {
@@ -51,13 +55,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
 
   expect(await linesOf(config)).toEqual([
     expect.stringContaining('created the database'),
-    'applied the migration 0001-schema',
-    'applied the migration 0002-objects-and-follow-history',
-    'applied the migration 0003-agreed-settings',
-    'applied the migration 0004-history-of-relations',
-    'applied the migration 0005-notifications',
-    'applied the migration 0006-crossings-on-the-log',
-    'applied the migration 0007-roles-and-immutability',
+    ...migrations.map((name) => `applied the migration ${name}`),
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);
@@ -73,7 +71,7 @@ test('several set-ups at once do everything once', async () => {
   const lines = (await Promise.all([linesOf(config), linesOf(config), linesOf(config)])).flat();
 
   expect(lines.filter((line) => line.startsWith('created the database'))).toHaveLength(1);
-  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(7);
+  expect(lines.filter((line) => line.startsWith('applied'))).toHaveLength(migrations.length);
   expect(lines.filter((line) => line.startsWith('created the topic'))).toHaveLength(2);
 });
 

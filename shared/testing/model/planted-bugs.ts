@@ -36,8 +36,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'services/feed-api/src/storage/time-windows.ts',
-        find: `'a.time <= $<upper> and a.time > $<lower> and a.id < $<from>'`,
-        replace: `'a.time < $<upper> and a.time >= $<lower>'`,
+        find: `'a.time between $<lower> and $<upper> and a.id < $<from>'`,
+        replace: `'a.time >= $<lower> and a.time < $<upper>'`,
       },
     ],
   },

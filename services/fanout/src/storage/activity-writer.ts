@@ -1,4 +1,5 @@
 import type { LogVersion } from '@tideline/shared/activity-record';
+import { weekOfActivity } from '@tideline/shared/activity-weeks';
 import { type Database, prepared, type Queryable } from '@tideline/shared/database';
 import type { PartitionHold } from '@tideline/shared/feed-lists';
 import {
@@ -114,6 +115,10 @@ const insertContentsSql = `
     from input
     on conflict do nothing
     returning id
+  ), weeks as (
+    insert into author_weeks (author_id, week)
+    select * from unnest($20::text[], $21::integer[])
+    on conflict do nothing
   )
   select input.id, inserted.id is null as known, t.activity_id is not null as deleted
   from input
@@ -132,6 +137,7 @@ async function insertContents(transaction: Queryable, contents: RecordBatch['con
     return [];
   }
   const records = contents.map(({ record }) => record);
+  const weeks = authorWeeks(records);
   return transaction.any<ContentException>(
     prepared('insert-contents', insertContentsSql, [
       records.map((record) => record.id),
@@ -152,8 +158,21 @@ async function insertContents(transaction: Queryable, contents: RecordBatch['con
       records.map((record) => record.requestId),
       records.map((record) => record.acceptedAt),
       ...versionColumns(contents),
+      weeks.map(({ authorId }) => authorId),
+      weeks.map(({ week }) => week),
     ]),
   );
+}
+
+/** In which weeks authors did something, each once. */
+function authorWeeks(records: readonly { id: string; actorId: string }[]): { authorId: string; week: number }[] {
+  const weeks = new Map(
+    records.map(({ id, actorId }) => {
+      const week = weekOfActivity(id);
+      return [`${actorId} ${week}`, { authorId: actorId, week }];
+    }),
+  );
+  return [...weeks.values()];
 }
 
 const insertControlsSql = `

@@ -1,10 +1,10 @@
 import type { Activity } from '@tideline/shared/activity';
 import type { ListName } from '@tideline/shared/feed-lists';
 import type { Register } from '../inbox/register-store.js';
-import { authorActivities, homeActivities } from '../storage/feed-pages.js';
+import { authorActivities, homeActivities, homeWeeks } from '../storage/feed-pages.js';
 import type { PlainFeed } from '../storage/group-heads.js';
 import { homeBetweenSql } from '../storage/naive-pull.js';
-import { notificationActivities, notificationsBetweenSql } from '../storage/notification-pages.js';
+import { notificationActivities, notificationsBetweenSql, notificationWeeks } from '../storage/notification-pages.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 import type { Stretch } from '../storage/time-windows.js';
 
@@ -39,6 +39,7 @@ export function homeFeed(reader: string, merges: boolean): GroupableFeed {
       (!unfollowed.has(actorId) && !hidden.has(actorId) && (to === undefined || to.includes(reader))),
     stretch: (sql, stretch) => homeActivities(sql, reader, stretch),
     betweenSql: homeBetweenSql,
+    activeWeeks: (sql) => homeWeeks(sql, { reader }),
   };
 }
 
@@ -65,5 +66,6 @@ export function notificationsFeed(reader: string): GroupableFeed {
     shows: ({ actorId }, { hidden }) => !hidden.has(actorId),
     stretch: (sql, stretch) => notificationActivities(sql, reader, stretch),
     betweenSql: notificationsBetweenSql,
+    activeWeeks: (sql) => notificationWeeks(sql, reader),
   };
 }

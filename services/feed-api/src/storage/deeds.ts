@@ -1,5 +1,7 @@
 import { notHidden, visibleToReader } from '@tideline/shared/naive-pull';
+import { authorWeeks, homeWeeks } from './feed-pages.js';
 import type { SqlScope } from './sql-scope.js';
+import { inWindow, walk } from './time-windows.js';
 
 /** What somebody did, content or not, as much of it as `/feed/my` and `/feed/friends` show. */
 export interface Deed {
@@ -20,8 +22,6 @@ const contentColumns = `
   a.target_type as "targetType", a.target_id as "targetId", a.target_title as "targetTitle",
   a.object_owner_id as "concernedId"`;
 
-const belowInTime = 'a.time <= activity_time($<before>) and a.id < $<before>';
-
 const pairVerbs = `('follow', 'unfollow', 'mute', 'unmute', 'block', 'unblock')`;
 
 /** What a verb of a pair begins or ends: of mute and unmute, mute. */
@@ -41,42 +41,35 @@ const changedSomething = `
     order by earlier.log_generation desc, earlier.log_offset desc
     limit 1), 'un' || ${begun('c.verb')})`;
 
-// Who posts something new describes it in the same request: that is one deed, the post. A request that was repeated left
-// several copies of the description, of which one belongs to the post.
-const partOfPost = `
-  c.verb = 'update' and exists (
-    select
-    from control_activities copy
-    join activities a on a.actor_id = copy.actor_id and a.request_id = copy.request_id
-      and a.object_type = copy.object_type and a.object_id = copy.object_id
-    where copy.actor_id = c.actor_id and copy.id = c.id
-      and a.time between activity_time(c.id) - interval '1 minute' and activity_time(c.id) + interval '1 minute')`;
+const ownContentsSql = `
+  select ${contentColumns}
+  from activities a
+  where a.actor_id = $<author> and ${inWindow.older}
+    and not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)
+  order by a.time desc, a.id desc
+  limit $<limit>`;
 
-const ownSql = `
-  (
-    select ${contentColumns}
-    from activities a
-    where a.actor_id = $<reader> and ${belowInTime}
-      and not exists (select from tombstones t where t.activity_id = a.id and t.author_id = a.actor_id)
-    order by a.time desc, a.id desc
-    limit $<limit>
-  )
-  union all
-  (
-    select distinct on (c.id)
-      c.id, c.actor_id, c.verb, c.object_type, c.object_id, null, null, null,
-      case when c.object_type = 'user' and c.verb <> 'update' then c.object_id end
-    from control_activities c
-    where c.actor_id = $<reader> and c.id < $<before> and (${changedSomething}) and not (${partOfPost})
-    order by c.id desc
-    limit $<limit>
-  )
-  order by id desc
+// Who posts something new describes it in the same request: that is one deed, the post.
+const ownControlsSql = `
+  select distinct on (c.id)
+    c.id, c.actor_id as "actorId", c.verb, c.object_type as "objectType", c.object_id as "objectId",
+    null as "targetType", null as "targetId", null as "targetTitle",
+    case when c.object_type = 'user' and c.verb <> 'update' then c.object_id end as "concernedId"
+  from control_activities c
+  where c.actor_id = $<author> and c.id < $<before> and (${changedSomething})
+    and not (c.verb = 'update' and is_part_of_post(c.actor_id, c.id))
+  order by c.id desc
   limit $<limit>`;
 
 /** All that a user did, below `before`, newest first. */
-export async function ownDeeds(sql: SqlScope, reader: string, before: string, limit: number): Promise<Deed[]> {
-  return sql.any<Deed>(ownSql, { reader, before, limit });
+export async function ownDeeds(sql: SqlScope, author: string, before: string, limit: number): Promise<Deed[]> {
+  const contents = await walk(
+    { direction: 'older', from: before, limit },
+    authorWeeks(sql, { author }),
+    (window, rest) => sql.any<Deed>(ownContentsSql, { author, ...window, limit: rest }),
+  );
+  const controls = await sql.any<Deed>(ownControlsSql, { author, before, limit });
+  return [...contents, ...controls].sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
 }
 
 const friendsSql = `
@@ -85,11 +78,13 @@ const friendsSql = `
   where a.actor_id in (select followee_id from follows where follower_id = $<reader> and active)
     and ${visibleToReader}
     and ${notHidden('a.actor_id')}
-    and ${belowInTime}
+    and ${inWindow.older}
   order by a.time desc, a.id desc
   limit $<limit>`;
 
 /** What those whom a user follows did, as far as that user may see it, below `before`, newest first. */
 export async function friendsDeeds(sql: SqlScope, reader: string, before: string, limit: number): Promise<Deed[]> {
-  return sql.any<Deed>(friendsSql, { reader, before, limit });
+  return walk({ direction: 'older', from: before, limit }, homeWeeks(sql, { reader }), (window, rest) =>
+    sql.any<Deed>(friendsSql, { reader, ...window, limit: rest }),
+  );
 }

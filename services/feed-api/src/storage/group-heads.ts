@@ -1,15 +1,18 @@
 import { type Activity, activityLimits } from '@tideline/shared/activity';
 import { highestActivityId, timestampOf } from '@tideline/shared/activity-id';
+import { weekMs, weekOf } from '@tideline/shared/activity-weeks';
 import { type AggregationRule, type AggregationRules, otherVerbs } from '@tideline/shared/aggregation-rules';
 import { type ActivityRow, activityColumns, activityFromRow } from './activity-columns.js';
 import type { SqlScope } from './sql-scope.js';
-import type { Stretch } from './time-windows.js';
+import { type ActiveWeeks, activeRuns, type Stretch } from './time-windows.js';
 
 /** A feed as one plain query for `$<reader>`, without order: all from `$<lower>` to before `$<upper>`, below `$<until>`. */
 export interface PlainFeed {
   reader: string;
   /** `columns`: of `activities a`. */
   betweenSql(columns: string): string;
+  /** When there may be something in it. */
+  activeWeeks(sql: SqlScope): ActiveWeeks;
 }
 
 const columns = `a.id, a.actor_id, a.verb, a.object_type, a.object_id, a.object_title, a.target_type, a.target_id,
@@ -17,8 +20,9 @@ const columns = `a.id, a.actor_id, a.verb, a.object_type, a.object_id, a.object_
 
 /** Windows of all rules begin and end where days do. */
 const dayMs = 86_400_000;
-/** Stretches of time double up to this, about three years; then comes all the rest. */
-const stretchMaxMs = 1_024 * dayMs;
+/** All there is in a stretch of time is read, so the first ones are short. */
+const firstDays = [1, 1, 2, 4];
+const weeksPerLookup = 8;
 
 /**
  * The newest activities of groups, as if nothing were at or above `until`: those below `from`, from the top, or those
@@ -39,7 +43,7 @@ export async function groupHeads(
     order by a.id ${order}
     limit $<limit>`;
   const rows: ActivityRow[] = [];
-  for (const days of daysFrom(direction, from)) {
+  for await (const days of daysFrom(direction, from, feed.activeWeeks(sql))) {
     const values = { reader: feed.reader, ...days, from, until, limit: limit - rows.length };
     rows.push(...(await sql.any<ActivityRow>(headsSql, values)));
     if (rows.length === limit) {
@@ -78,27 +82,23 @@ interface Days {
   upper: Date;
 }
 
-/** The day that an id is in, then more and more days below or above it, to the end. */
-function* daysFrom(direction: Stretch['direction'], id: string): Generator<Days> {
-  const newestMs = Date.now() + activityLimits.futureSkewMaxMs;
-  const nearMs = id === highestActivityId ? newestMs : timestampOf(id);
-  const firstMs = nearMs - (nearMs % dayMs);
-  yield { lower: new Date(firstMs), upper: new Date(firstMs + dayMs) };
-  yield* direction === 'older' ? daysBefore(firstMs) : daysAfter(firstMs + dayMs, newestMs);
-}
-
-function* daysBefore(upperMs: number): Generator<Days> {
-  for (let lengthMs = dayMs, upper = upperMs; upper > 0; lengthMs *= 2) {
-    const lower = lengthMs > stretchMaxMs ? 0 : Math.max(0, upper - lengthMs);
-    yield { lower: new Date(lower), upper: new Date(upper) };
-    upper = lower;
+/** The day that an id is in, some more days below or above it, and then the weeks in which there may be something. */
+async function* daysFrom(direction: Stretch['direction'], id: string, activeWeeks: ActiveWeeks): AsyncGenerator<Days> {
+  const isOlder = direction === 'older';
+  const nearMs = id === highestActivityId ? Date.now() + activityLimits.futureSkewMaxMs : timestampOf(id);
+  let edgeMs = nearMs - (nearMs % dayMs) + (isOlder ? dayMs : 0);
+  for (const days of firstDays) {
+    const farMs = edgeMs + (isOlder ? -days : days) * dayMs;
+    yield daysBetween(edgeMs, farMs);
+    edgeMs = farMs;
+  }
+  const nextWeek = weekOf(isOlder ? edgeMs - 1 : edgeMs);
+  for await (const { first, last } of activeRuns(direction, nextWeek, activeWeeks, weeksPerLookup)) {
+    const [lowerMs, upperMs] = [first * weekMs, (last + 1) * weekMs];
+    yield isOlder ? daysBetween(lowerMs, Math.min(upperMs, edgeMs)) : daysBetween(Math.max(lowerMs, edgeMs), upperMs);
   }
 }
 
-function* daysAfter(lowerMs: number, newestMs: number): Generator<Days> {
-  for (let lengthMs = dayMs, lower = lowerMs; lower <= newestMs; lengthMs *= 2) {
-    const upper = lengthMs > stretchMaxMs ? newestMs + dayMs : lower + lengthMs;
-    yield { lower: new Date(lower), upper: new Date(upper) };
-    lower = upper;
-  }
+function daysBetween(oneMs: number, otherMs: number): Days {
+  return { lower: new Date(Math.min(oneMs, otherMs)), upper: new Date(Math.max(oneMs, otherMs)) };
 }

@@ -1,12 +1,12 @@
 import type { Activity } from '@tideline/shared/activity';
 import { naivePull } from '@tideline/shared/naive-pull';
 import { type ActivityRow, activityColumns, activityFromRow } from './activity-columns.js';
+import { homeWeeks } from './feed-pages.js';
 import type { SqlScope } from './sql-scope.js';
+import { inWindow, walk } from './time-windows.js';
 
-/** `strategy=pull`. */
-const pullSql = `
-  ${naivePull(activityColumns, 'a.time <= activity_time($<before>) and a.id < $<before>')}
-  limit $<limit>`;
+/** `strategy=pull`: the naive query, window by window. */
+const pullSql = `${naivePull(activityColumns, inWindow.older)} limit $<limit>`;
 
 /** All of the home feed from `$<lower>` to before `$<upper>`, and below `$<until>`: columns of `activities a`. */
 export function homeBetweenSql(columns: string): string {
@@ -15,6 +15,8 @@ export function homeBetweenSql(columns: string): string {
 
 /** Activities of the home feed below `before`, newest first. */
 export async function pullHome(sql: SqlScope, reader: string, before: string, limit: number): Promise<Activity[]> {
-  const rows = await sql.any<ActivityRow>(pullSql, { reader, before, limit });
+  const rows = await walk({ direction: 'older', from: before, limit }, homeWeeks(sql, { reader }), (window, rest) =>
+    sql.any<ActivityRow>(pullSql, { reader, ...window, limit: rest }),
+  );
   return rows.map(activityFromRow);
 }

@@ -1,11 +1,12 @@
 import type { Activity } from '@tideline/shared/activity';
-import { highestActivityId } from '@tideline/shared/activity-id';
+import { highestActivityId, lowestIdFrom } from '@tideline/shared/activity-id';
+import { weekMs, weekOfActivity } from '@tideline/shared/activity-weeks';
 import { notDeleted } from '@tideline/shared/naive-notifications';
 import { notHidden } from '@tideline/shared/naive-pull';
 import { followAsActivity } from './activity-columns.js';
 import { activityBodies } from './activity-store.js';
 import type { SqlScope } from './sql-scope.js';
-import { order, type Stretch } from './time-windows.js';
+import { type ActiveWeeks, order, type Stretch } from './time-windows.js';
 
 /** Notifications from TimescaleDB: below the floor, for missing lists, and to build lists. */
 
@@ -57,4 +58,18 @@ export function notificationsBetweenSql(columns: string): string {
     select ${columns}
     from notifications n cross join lateral (${followAsActivity('n.id', 'n.actor_id', 'n.user_id')}) a
     where n.is_follow and ${part}`;
+}
+
+const nearestSql = {
+  older: `select n.id from notifications n where n.user_id = $<reader> and n.id < $<edge> order by n.id desc limit $<count>`,
+  newer: `select n.id from notifications n where n.user_id = $<reader> and n.id >= $<edge> order by n.id limit $<count>`,
+};
+
+/** The weeks of the nearest notifications. */
+export function notificationWeeks(sql: SqlScope, reader: string): ActiveWeeks {
+  return async (direction, nearest, count) => {
+    const edge = lowestIdFrom((direction === 'older' ? nearest + 1 : nearest) * weekMs);
+    const rows = await sql.any<{ id: string }>(nearestSql[direction], { reader, edge, count });
+    return [...new Set(rows.map(({ id }) => weekOfActivity(id)))];
+  };
 }
