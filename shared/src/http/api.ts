@@ -171,15 +171,6 @@ export class Api {
       await handler({ principal: principalOf(request), query: wanted, request, response });
     });
   }
-
-  /** A route of the contract that is not built yet: 501, and its document says so. */
-  addLater(definition: Pick<OperationDefinition, 'method' | 'path' | 'tag' | 'summary'>): void {
-    const later: OperationDefinition = { ...definition, scope: 'read', replies: {}, errors: ['not_implemented'] };
-    this.#operations.push(later);
-    this.router[definition.method](expressPath(definition.path), () => {
-      throw notImplemented(definition.summary);
-    });
-  }
 }
 
 export function notImplemented(what: string): TidelineError {

@@ -3,10 +3,10 @@ import type { FeedTools } from '../feed/feed-tools.js';
 import { addActivityRoutes } from './activity-routes.js';
 import { addCompatibilityRoutes } from './compatibility-routes.js';
 import { addFeedRoutes } from './feed-routes.js';
-import { addLaterRoutes } from './later-routes.js';
 import { addMeRoutes } from './me-routes.js';
 import { addNotificationRoutes } from './notification-routes.js';
 import type { PublicLinks } from './public-links.js';
+import { addStatsRoutes } from './stats-routes.js';
 import { addStreamRoutes, type StreamTools } from './stream-routes.js';
 import { addUserRoutes } from './user-routes.js';
 
@@ -26,6 +26,6 @@ export function createApi(tools: FeedTools, streamTools: StreamTools, links: Pub
   addMeRoutes(api, tools);
   addCompatibilityRoutes(api, tools, links);
   addStreamRoutes(api, streamTools);
-  addLaterRoutes(api);
+  addStatsRoutes(api, tools);
   return api;
 }
