@@ -3,6 +3,7 @@ import { exitStatusText } from './exit-status.js';
 import { addImportCommand } from './import-command.js';
 import { addInboxCommand } from './inbox-command.js';
 import { addKeysCommand } from './keys-command.js';
+import { addRebuildCommand } from './rebuild-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
 import { addVerifyCommand } from './verify-command.js';
@@ -37,6 +38,7 @@ export function tidelineProgram(): Command {
 
   program.commandsGroup('Is everything right?');
   addVerifyCommand(program);
+  addRebuildCommand(program);
 
   return program;
 }
