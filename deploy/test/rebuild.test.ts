@@ -11,7 +11,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 /** I12: whatever becomes of the projections, the events make the same feeds. */
 
 const users = Array.from({ length: 24 }, (_, i) => `u${i}`);
-const projections = ['follows', 'relations', 'tombstones', 'users', 'objects', 'authors', 'notifications'];
+const projections = [
+  'follows',
+  'relations',
+  'tombstones',
+  'users',
+  'objects',
+  'authors',
+  'author_weeks',
+  'notifications',
+];
 
 let platform: Platform;
 beforeAll(async () => {
@@ -181,6 +190,8 @@ test('whatever somebody did to projections is undone', async () => {
     `update users set name = 'somebody', avatar = 'https://example.org/other.png' where log_generation > 0`,
     `update objects set title = 'another', owner_id = null`,
     `update authors set follower_count = follower_count + 3`,
+    `delete from author_weeks where week % 2 = 0`,
+    `insert into author_weeks (author_id, week) select 'u6', week from generate_series(100, 120) week`,
     `delete from notifications where user_id = 'u1'`,
     `insert into notifications (user_id, id, actor_id, is_follow)
      select 'u5', id, actor_id, false from activities limit 5 on conflict do nothing`,

@@ -4,10 +4,11 @@ import { withSetUpLock } from '../setup/set-up-lock.js';
 import { type LogPart, type Repairs, rebuildPart } from './partition-step.js';
 import {
   chunksOfActivities,
-  nameActorsOf,
   nameHoldersOfKeys,
+  rebuildChunk,
   rebuildNotifications,
   recountFollowers,
+  removeWeeksWithoutChunk,
 } from './whole-steps.js';
 
 export interface RebuildOptions {
@@ -78,10 +79,11 @@ async function stepsOf(client: pg.Client): Promise<Step[]> {
       run: (on: pg.Client) => rebuildPart(on, part),
     })),
     ...chunks.map((chunk) => ({
-      name: `users of ${chunk.from.toISOString().slice(0, 10)}`,
-      lock: 'nothing' as const,
-      run: (on: pg.Client) => nameActorsOf(on, chunk),
+      name: `activities from ${chunk.from.toISOString().slice(0, 10)}`,
+      lock: 'every part' as const,
+      run: (on: pg.Client) => rebuildChunk(on, chunk),
     })),
+    { name: 'weeks without activities', lock: 'every part', run: removeWeeksWithoutChunk },
     { name: 'users with keys', lock: 'nothing', run: nameHoldersOfKeys },
     { name: 'notifications', lock: 'every part', run: rebuildNotifications },
     { name: 'followers', lock: 'nothing', run: recountFollowers },

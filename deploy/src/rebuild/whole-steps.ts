@@ -26,10 +26,37 @@ const nameActors = `
   order by actor_id
   on conflict do nothing`;
 
-/** Whoever did something is a user. */
-export async function nameActorsOf(client: pg.Client, { from, to }: TimeRange): Promise<Repairs> {
-  const { rowCount } = await client.query(nameActors, [from, to]);
-  return { written: rowCount ?? 0, removed: 0 };
+/** Weeks begin where chunks do (decision 0015). */
+const weeksOfActivities = `
+  select distinct actor_id, activity_week(id) as week from activities where time >= $1 and time < $2`;
+const removeWeeks = `
+  delete from author_weeks w
+  where w.week >= activity_week(first_activity_id($1)) and w.week < activity_week(first_activity_id($2))
+    and not exists (
+      select from (${weeksOfActivities}) active where active.actor_id = w.author_id and active.week = w.week)`;
+const writeWeeks = `
+  insert into author_weeks (author_id, week) ${weeksOfActivities} order by actor_id, week on conflict do nothing`;
+
+/** Whoever did something is a user, and did it in a week. While nothing is written of any partition. */
+export async function rebuildChunk(client: pg.Client, { from, to }: TimeRange): Promise<Repairs> {
+  const { rowCount: named } = await client.query(nameActors, [from, to]);
+  const { rowCount: removed } = await client.query(removeWeeks, [from, to]);
+  const { rowCount: written } = await client.query(writeWeeks, [from, to]);
+  return { written: (named ?? 0) + (written ?? 0), removed: removed ?? 0 };
+}
+
+const removeEmptyWeeks = `
+  delete from author_weeks w
+  where not exists (
+    select from timescaledb_information.chunks c
+    where c.hypertable_schema = 'public' and c.hypertable_name = 'activities'
+      and w.week >= activity_week(first_activity_id(c.range_start))
+      and w.week < activity_week(first_activity_id(c.range_end)))`;
+
+/** Weeks of which no chunk is there. While nothing is written of any partition. */
+export async function removeWeeksWithoutChunk(client: pg.Client): Promise<Repairs> {
+  const { rowCount } = await client.query(removeEmptyWeeks);
+  return { written: 0, removed: rowCount ?? 0 };
 }
 
 const nameKeyHolders = `
