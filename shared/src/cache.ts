@@ -165,12 +165,11 @@ export class Cache {
   async #identity(): Promise<string> {
     const key = incarnationKey(this.#options.namespace);
     await this.#redis.set(key, randomBytes(16).toString('hex'), 'NX');
-    const [incarnation, info] = await Promise.all([this.#redis.get(key), this.#redis.info('server')]);
-    const runId = /run_id:(\S+)/.exec(info)?.[1];
-    if (incarnation === null || runId === undefined) {
+    const identity = await readCacheIdentity(this.#redis, this.#options.namespace);
+    if (identity === undefined) {
       throw unavailable('Redis does not say which run it is');
     }
-    return `${runId}:${incarnation}`;
+    return identity;
   }
 
   async #setBucketEpochs(epoch: string): Promise<void> {
@@ -219,6 +218,13 @@ export class Cache {
       throw unavailable('Redis is not available', error);
     }
   }
+}
+
+/** Which life of which server this is; undefined where no service has used it since it started or was flushed. */
+export async function readCacheIdentity(redis: Redis, namespace: string): Promise<string | undefined> {
+  const [incarnation, info] = await Promise.all([redis.get(incarnationKey(namespace)), redis.info('server')]);
+  const runId = /run_id:(\S+)/.exec(info)?.[1];
+  return incarnation === null || runId === undefined ? undefined : `${runId}:${incarnation}`;
 }
 
 function isNoScript(answer: unknown): boolean {

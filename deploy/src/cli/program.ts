@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addDoctorCommand } from './doctor-command.js';
 import { exitStatusText } from './exit-status.js';
 import { addImportCommand } from './import-command.js';
 import { addInboxCommand } from './inbox-command.js';
@@ -39,6 +40,7 @@ export function tidelineProgram(): Command {
   program.commandsGroup('Is everything right?');
   addVerifyCommand(program);
   addRebuildCommand(program);
+  addDoctorCommand(program);
 
   return program;
 }

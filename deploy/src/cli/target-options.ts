@@ -27,7 +27,8 @@ export function feedApiOption(): Option {
   return new Option('--feed-api <url>', 'feed-api').default('http://127.0.0.1:8080').argParser(httpUrl);
 }
 
-function httpUrl(text: string): string {
+/** Without a slash at its end. */
+export function httpUrl(text: string): string {
   if (!URL.canParse(text) || !/^https?:/i.test(text)) {
     throw new TidelineError('configuration', `"${text}" is no http or https URL.`);
   }

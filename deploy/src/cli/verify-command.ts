@@ -1,4 +1,3 @@
-import { TidelineError } from '@tideline/shared/errors';
 import { type Command, Option } from 'commander';
 import { showProgress } from '../import/progress.js';
 import { readVerifyConfig } from '../verify/config.js';
@@ -7,6 +6,7 @@ import { verifyText } from '../verify/verify-text.js';
 import { withVerifyTools } from '../verify/verify-tools.js';
 import { addExamples } from './examples.js';
 import { exitStatus } from './exit-status.js';
+import { wholeNumber } from './whole-number.js';
 
 const sampleDefault = 1_000;
 const sampleMax = 10_000_000;
@@ -86,14 +86,4 @@ function statusOf({ different, undecided }: VerifyReport): number {
     return exitStatus.failed;
   }
   return undecided.length > 0 ? exitStatus.undecided : exitStatus.done;
-}
-
-function wholeNumber(option: string, min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (!/^\d+$/.test(text) || number < min || number > max) {
-      throw new TidelineError('configuration', `${option}: "${text}" is no whole number from ${min} to ${max}.`);
-    }
-    return number;
-  };
 }

@@ -24,7 +24,7 @@ const recordChecksum = `
  * where the user of the database may not do what a migration has to.
  */
 export async function applyMigrations(client: pg.Client, report: Report): Promise<void> {
-  const checksums = await checksumsOfFiles();
+  const checksums = await checksumsOfMigrations();
   await client.query(createChecksums);
   await refuseChanges(client, checksums);
   const applied = await run(client);
@@ -50,7 +50,7 @@ function run(client: pg.Client): ReturnType<typeof runner> {
 }
 
 /** SHA-256 by name, without the suffix, as node-pg-migrate calls them. */
-async function checksumsOfFiles(): Promise<Map<string, string>> {
+export async function checksumsOfMigrations(): Promise<Map<string, string>> {
   const files = (await readdir(migrationsFolder)).filter((file) => file.endsWith('.sql')).sort();
   const checksums = new Map<string, string>();
   for (const file of files) {

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TidelineError, unavailable } from '@tideline/shared/errors';
-import { createKafka } from '@tideline/shared/kafka-client';
-import { createLogger } from '@tideline/shared/logger';
 import { activitiesTopic, deadLetterTopic } from '@tideline/shared/topics';
 import type pg from 'pg';
 import type { SetUpConfig } from './config.js';
+import { type Admin, connectToKafka } from './kafka-admin.js';
 import type { Report } from './report.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -16,7 +15,6 @@ const leadersTimeoutMs = 30_000;
 const leadersPollMs = 20;
 const notYet: ReadonlySet<string> = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
-type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
 type TopicsConfig = Pick<SetUpConfig, 'kafkaBrokers' | 'namespace' | 'partitions' | 'replicationFactor'>;
 
 /** Creates both topics where they are missing, and records which generation of the log begins with that (I1). */
@@ -56,12 +54,7 @@ export async function deleteTopics(config: Pick<TopicsConfig, 'kafkaBrokers' | '
 }
 
 async function withAdmin(brokers: string[], work: (admin: Admin) => Promise<void>): Promise<void> {
-  const admin = createKafka({ brokers, clientId: 'tideline-setup', logger: createLogger('setup', 'silent') }).admin();
-  try {
-    await admin.connect();
-  } catch (error) {
-    throw unavailable(`Kafka at ${brokers.join(', ')} does not answer: ${(error as Error).message}`, error);
-  }
+  const admin = await connectToKafka(brokers, 'tideline-setup');
   try {
     await work(admin);
   } finally {

@@ -5,7 +5,7 @@ import type { Report } from './report.js';
  * Events (`E`) of keys that expired (`x`) or were evicted (`e`), and of no others: each class that is told of costs, most
  * of all those of writes (docs/decisions/0009-keyspace-notifications.md).
  */
-const neededFlags = 'Exe';
+export const neededFlags = 'Exe';
 const parameter = 'notify-keyspace-events';
 const timeouts = { connectTimeoutMs: 3_000, commandTimeoutMs: 3_000 };
 
@@ -34,6 +34,6 @@ export async function tellOfLostKeys(redisUrl: string, report: Report): Promise<
 }
 
 /** `A` stands for every class. */
-function includesFlag(flags: string, flag: string): boolean {
+export function includesFlag(flags: string, flag: string): boolean {
   return flags.includes(flag) || (flag !== 'E' && flags.includes('A'));
 }
