@@ -1,15 +1,17 @@
+import type { Finding } from './examination.js';
 import type { Diagnosis } from './examine.js';
 
 /** A diagnosis for people: each finding with its mend, and what it comes to. */
 export function diagnosisText({ checks, faults, warnings, findings }: Diagnosis): string {
-  const lines = findings.flatMap(({ severity, code, what, mend }) => [
-    `${severity === 'fault' ? 'FAULT  ' : 'warning'}  ${code}`,
-    `  ${what}`,
-    `  ${mend}`,
-    '',
-  ]);
   const sum = `${counted(faults, 'fault')} and ${counted(warnings, 'warning')} in ${checks} checks`;
-  return [...lines, findings.length === 0 ? `Nothing is wrong: ${checks} checks.` : `${sum}.`].join('\n');
+  return [...findings.map(findingText), findings.length === 0 ? `Nothing is wrong: ${checks} checks.` : `${sum}.`].join(
+    '\n',
+  );
+}
+
+/** What is wrong, and what mends it, with an empty line behind. */
+export function findingText({ severity, code, what, mend }: Finding): string {
+  return `${severity === 'fault' ? 'FAULT  ' : 'warning'}  ${code}\n  ${what}\n  ${mend}\n`;
 }
 
 function counted(count: number, noun: string): string {

@@ -12,7 +12,7 @@ import { Examination, type Finding, fault } from './examination.js';
 import { examineMigrations } from './migrations.js';
 import { examineRedisSettings } from './redis-settings.js';
 import { examineSchema } from './schema.js';
-import { openServers, type Redis } from './servers.js';
+import { openServers, type Redis, reachRedis } from './servers.js';
 import { examineServices } from './services.js';
 import { examineTopics } from './topics.js';
 
@@ -48,14 +48,24 @@ export async function examine(options: ExamineOptions): Promise<Diagnosis> {
   } finally {
     await servers.close();
   }
-  const faults = examination.findings.filter(({ severity }) => severity === 'fault');
-  const warnings = examination.findings.filter(({ severity }) => severity === 'warning');
-  return {
-    checks: examination.checks,
-    faults: faults.length,
-    warnings: warnings.length,
-    findings: [...faults, ...warnings],
-  };
+  return diagnosisOf(examination);
+}
+
+/** Looks at Redis alone. */
+export async function examineRedis(redisUrl: string): Promise<Diagnosis> {
+  const examination = new Examination();
+  const redis = await reachRedis(redisUrl, examination);
+  if (redis !== undefined) {
+    await examineArea('settings of Redis', examination, () => examineRedisSettings(redis, examination));
+    redis.disconnect();
+  }
+  return diagnosisOf(examination);
+}
+
+function diagnosisOf({ checks, findings }: Examination): Diagnosis {
+  const faults = findings.filter(({ severity }) => severity === 'fault');
+  const warnings = findings.filter(({ severity }) => severity === 'warning');
+  return { checks, faults: faults.length, warnings: warnings.length, findings: [...faults, ...warnings] };
 }
 
 interface Patient {

@@ -23,7 +23,7 @@ export interface Servers {
 /** Connects to every server that can be reached; of the others there is a finding. */
 export async function openServers(config: SetUpConfig, examination: Examination): Promise<Servers> {
   const database = await openDatabase(config.databaseUrl, examination);
-  const redis = await reach('redis', examination, () => openRedis(config.redisUrl));
+  const redis = await reachRedis(config.redisUrl, examination);
   const kafka = await reach('kafka', examination, () =>
     connectToKafka(config.kafkaBrokers, 'tideline-doctor', kafkaRetries),
   );
@@ -36,6 +36,11 @@ export async function openServers(config: SetUpConfig, examination: Examination)
       await Promise.all([database?.end(), kafka?.disconnect()]);
     },
   };
+}
+
+/** Redis, or a finding that it does not answer. */
+export function reachRedis(url: string, examination: Examination): Promise<Redis | undefined> {
+  return reach('redis', examination, () => openRedis(url));
 }
 
 async function openDatabase(url: string, examination: Examination): Promise<pg.Client | undefined> {
