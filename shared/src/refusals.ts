@@ -17,7 +17,7 @@ export function isUndefinedRole(error: unknown): boolean {
   );
 }
 
-const projectionNames = /\b(follows|relations|tombstones|users|objects|authors|notifications)\b/;
+const projectionNames = /\b(follows|relations|tombstones|users|objects|authors|author_weeks|notifications)\b/;
 
 /**
  * Projections were emptied, and no service reads them until they were rebuilt (`close_projections()`). The server names

@@ -243,6 +243,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     partitionConcurrency: 4,
     followerCacheSizeMax: 100_000,
     verifyIntervalMs: options.verifyIntervalMs ?? 0,
+    auditDays: 30,
   };
 }
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAuditCommand } from './audit-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { exitStatusText } from './exit-status.js';
 import { addImportCommand } from './import-command.js';
@@ -36,6 +37,7 @@ export function tidelineProgram(): Command {
   program.commandsGroup('To look:');
   addWatchCommand(program);
   addInboxCommand(program);
+  addAuditCommand(program);
 
   program.commandsGroup('Is everything right?');
   addVerifyCommand(program);

@@ -13,6 +13,7 @@ test('fanout reads its own settings and the shared ones', () => {
     operationsPort: 0,
     inboxCap: 500,
     verifyIntervalMs: 60_000,
+    auditDays: 30,
   });
   expect(readConfig({}).operationsPort).toBe(9082);
   expect(readConfig({ TIDELINE_VERIFY_INTERVAL_MS: '0' }).verifyIntervalMs).toBe(0);

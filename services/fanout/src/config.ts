@@ -18,6 +18,8 @@ const settings = {
   TIDELINE_FOLLOWER_CACHE_SIZE: count(2_000_000, 100_000_000),
   /** Between two groups of users whose feeds are held against the database (E12); 0: never. */
   TIDELINE_VERIFY_INTERVAL_MS: count(60_000, 86_400_000, 0),
+  /** For so long the audit says who changed what (E5); 0: for ever. */
+  TIDELINE_AUDIT_DAYS: count(30, 36_500, 0),
 };
 
 export interface FanoutConfig extends ServerConfig {
@@ -29,6 +31,8 @@ export interface FanoutConfig extends ServerConfig {
   followerCacheSizeMax: number;
   /** 0: feeds are not checked in the background. */
   verifyIntervalMs: number;
+  /** 0: the audit is kept for ever. */
+  auditDays: number;
 }
 
 export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
@@ -42,5 +46,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
     partitionConcurrency: given.TIDELINE_PARTITION_CONCURRENCY,
     followerCacheSizeMax: given.TIDELINE_FOLLOWER_CACHE_SIZE,
     verifyIntervalMs: given.TIDELINE_VERIFY_INTERVAL_MS,
+    auditDays: given.TIDELINE_AUDIT_DAYS,
   };
 }

@@ -21,6 +21,7 @@ import { ActivityConsumer } from './kafka/activity-consumer.js';
 import { ConsumerLag } from './kafka/consumer-lag.js';
 import { DeadLetters } from './kafka/dead-letters.js';
 import { fanoutMetrics } from './metrics.js';
+import { AuditRetention } from './storage/audit-retention.js';
 import { FeedPatrol } from './verify/feed-patrol.js';
 
 const knownUsersMax = 200_000;
@@ -122,9 +123,11 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
     metrics,
     logger,
   });
+  const auditRetention = new AuditRetention({ database, days: config.auditDays, logger });
   consumer.start();
   lag.start();
   patrol.start();
+  auditRetention.start();
   probe.start();
 
   return {
@@ -132,6 +135,7 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
     async stop() {
       operations.drain();
       await patrol.stop();
+      await auditRetention.stop();
       await log.close();
       await consumer.stop();
       await lag.stop();

@@ -7,6 +7,7 @@ import {
   isRead,
   isSeen,
   type Mark,
+  type Marker,
   type Marks,
   markSome,
   markThrough,
@@ -57,16 +58,16 @@ export function notificationItem(item: FeedItem, marks: Marks): NotificationItem
 /** One notification and all that are older, or some, each by its id. */
 export type Marked = { upTo: string } | { ids: readonly string[] };
 
-/** Marks the reader's notifications and returns how many are left. */
+/** Marks notifications and returns how many are left. */
 export async function markNotifications(
   tools: FeedTools,
-  reader: string,
+  marker: Marker,
   mark: Mark,
   marked: Marked,
 ): Promise<NotificationCounts> {
   const sql = new SqlScope(tools.database);
-  await ('upTo' in marked ? markThrough(sql, reader, mark, marked.upTo) : markSome(sql, reader, mark, marked.ids));
-  return countNotifications(tools, sql, reader);
+  await ('upTo' in marked ? markThrough(sql, marker, mark, marked.upTo) : markSome(sql, marker, mark, marked.ids));
+  return countNotifications(tools, sql, marker.reader);
 }
 
 /**

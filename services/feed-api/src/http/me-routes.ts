@@ -2,6 +2,7 @@ import { userIdSchema } from '@tideline/shared/activity';
 import { TidelineError } from '@tideline/shared/errors';
 import type { Api } from '@tideline/shared/http/api';
 import { callingUser, credentialOf } from '@tideline/shared/http/authenticate';
+import { requestIdOf } from '@tideline/shared/http/request-log';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { nameOwnUser, readOwnUser } from '../storage/own-user.js';
@@ -36,7 +37,8 @@ export function addMeRoutes(api: Api, tools: FeedTools): void {
       const sql = new SqlScope(tools.database);
       // Whoever has a credential of its own exists, also before it did anything; what a service names may not.
       const user =
-        (await readOwnUser(sql, userId)) ?? (principal.kind === 'user' ? await nameOwnUser(sql, userId) : undefined);
+        (await readOwnUser(sql, userId)) ??
+        (principal.kind === 'user' ? await nameOwnUser(sql, userId, requestIdOf(request)) : undefined);
       if (user === undefined) {
         throw new TidelineError('not_found', 'There is no such user.');
       }

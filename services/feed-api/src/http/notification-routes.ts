@@ -2,10 +2,13 @@ import { activityIdSchema, activityLimits } from '@tideline/shared/activity';
 import { timestampOf } from '@tideline/shared/activity-id';
 import type { Api } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
+import type { Principal } from '@tideline/shared/http/principal';
+import { requestIdOf } from '@tideline/shared/http/request-log';
+import type { Request } from 'express';
 import { z } from 'zod';
 import type { FeedTools } from '../feed/feed-tools.js';
 import { markNotifications, readNotifications } from '../feed/read-notifications.js';
-import type { Mark } from '../storage/notification-marks.js';
+import type { Mark, Marker } from '../storage/notification-marks.js';
 import { aggregateSchema, aggregationNote, pageQuery } from './feed-query.js';
 import { itemSchema } from './items.js';
 import { pageBody, pageReply, pageReplyHeaders, pageSchema } from './page-reply.js';
@@ -82,8 +85,12 @@ export function addNotificationRoutes(api: Api, tools: FeedTools, links: PublicL
       },
       async ({ principal, body, request }) => ({
         status: 200,
-        body: await markNotifications(tools, callingUser(request, principal), mark, body),
+        body: await markNotifications(tools, markerOf(request, principal), mark, body),
       }),
     );
   }
+}
+
+function markerOf(request: Request, principal: Principal): Marker {
+  return { reader: callingUser(request, principal), requestId: requestIdOf(request) };
 }

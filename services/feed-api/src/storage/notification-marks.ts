@@ -8,6 +8,12 @@ export interface NotificationCounts {
   unread: number;
 }
 
+/** Who marks, in which request. */
+export interface Marker {
+  reader: string;
+  requestId: string;
+}
+
 /** What a user marked; what is read is seen, too. */
 export type Mark = 'seen' | 'read';
 
@@ -80,9 +86,14 @@ const markThroughSql = `
     and (one.notification_id <= mark.read_through or not one.read)`;
 
 /** Marks this notification and all older ones, also those that will be delivered later. It need not be there. */
-export async function markThrough(sql: SqlScope, reader: string, mark: Mark, through: string): Promise<void> {
+export async function markThrough(
+  sql: SqlScope,
+  { reader, requestId }: Marker,
+  mark: Mark,
+  through: string,
+): Promise<void> {
   const readThrough = mark === 'read' ? through : lowestActivityId;
-  await sql.any(markThroughSql, { reader, through, readThrough });
+  await sql.write(markThroughSql, { reader, through, readThrough }, requestId);
 }
 
 // Sorted, so that two that mark the same cannot wait for each other in a circle.
@@ -92,6 +103,11 @@ const markSql = `
   on conflict (user_id, notification_id) do update set read = m.read or excluded.read`;
 
 /** Marks these notifications, and nothing that is none: what a user can have written is bounded by what there is. */
-export async function markSome(sql: SqlScope, reader: string, mark: Mark, ids: readonly string[]): Promise<void> {
-  await sql.any(markSql, { reader, ids, read: mark === 'read' });
+export async function markSome(
+  sql: SqlScope,
+  { reader, requestId }: Marker,
+  mark: Mark,
+  ids: readonly string[],
+): Promise<void> {
+  await sql.write(markSql, { reader, ids, read: mark === 'read' }, requestId);
 }

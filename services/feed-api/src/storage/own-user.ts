@@ -22,7 +22,8 @@ export async function readOwnUser(sql: SqlScope, userId: string): Promise<OwnUse
 }
 
 /** Names a user by its id, as whoever first does something is named, and returns it. */
-export async function nameOwnUser(sql: SqlScope, userId: string): Promise<OwnUser | undefined> {
-  await sql.any('insert into users (id, name) values ($<userId>, $<userId>) on conflict (id) do nothing', { userId });
+export async function nameOwnUser(sql: SqlScope, userId: string, requestId: string): Promise<OwnUser | undefined> {
+  const insert = 'insert into users (id, name) values ($<userId>, $<userId>) on conflict (id) do nothing';
+  await sql.write(insert, { userId }, requestId);
   return readOwnUser(sql, userId);
 }

@@ -18,4 +18,10 @@ export class SqlScope {
     this.statements += 1;
     return whileDatabaseIsUp(() => this.#database.any<Row>(sql, values));
   }
+
+  /** Changes something on behalf of a request, which the audit then names. */
+  async write(sql: string, values: object, requestId: string): Promise<void> {
+    // Sent together, the two are one transaction.
+    await this.any(`select set_config('tideline.request_id', $<requestId>, true); ${sql}`, { ...values, requestId });
+  }
 }
