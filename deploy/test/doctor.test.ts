@@ -9,12 +9,12 @@ import { waitUntil } from '@tideline/testing/wait-until';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ExamineOptions, examine } from '../src/doctor/examine.js';
+import { topicResource } from '../src/setup/kafka-admin.js';
 import { setUp } from '../src/setup/set-up.js';
 
 const run = promisify(execFile);
 const door = fileURLToPath(new URL('../bin/tideline.mjs', import.meta.url));
-/** Kafka's numbers of the kind of resource, and of the source of a setting. */
-const topicResource = 2;
+/** Kafka's number for settings that were made on a topic itself. */
 const setOnTopicSource = 1;
 const minuteMs = 60_000;
 

@@ -7,7 +7,8 @@ import { exitStatus } from './exit-status.js';
 import { httpUrl } from './target-options.js';
 import { wholeNumber } from './whole-number.js';
 
-const waitDefaultS = 10;
+/** Longer than it takes until the partitions of a process that was killed have another one. */
+const waitDefaultS = 15;
 const waitMaxS = 3_600;
 
 interface DoctorOptions {

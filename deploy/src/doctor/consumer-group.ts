@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
-import type { Admin } from '../setup/kafka-admin.js';
+import { type Admin, topicResource } from '../setup/kafka-admin.js';
 import { type Examination, fault, warning } from './examination.js';
 
 const pollMs = 200;
@@ -120,7 +120,7 @@ async function examineAges(
 async function readRetentionMs(kafka: Admin, topic: string): Promise<number> {
   const { resources } = await kafka.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: 2, name: topic, configNames: ['retention.ms'] }],
+    resources: [{ type: topicResource, name: topic, configNames: ['retention.ms'] }],
   });
   return Number(resources[0]?.configEntries[0]?.configValue ?? -1);
 }

@@ -65,14 +65,19 @@ const notSetUp = fault('not_set_up', 'Nothing was set up in this database.', 'Ru
 
 async function openRedis(url: string): Promise<Redis> {
   const redis = redisConnection(url, redisTimeouts);
-  redis.on('error', () => undefined);
+  let reason: Error | undefined;
+  redis.on('error', (error: Error) => {
+    reason = error;
+  });
   try {
     await redis.connect();
     return redis;
   } catch (error) {
     redis.disconnect();
     const { host, pathname } = new URL(url);
-    throw new Error(`Redis at ${host}${pathname} does not answer: ${(error as Error).message}`, { cause: error });
+    throw new Error(`Redis at ${host}${pathname} does not answer: ${(reason ?? (error as Error)).message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,12 +1,11 @@
 import { activitiesTopic, deadLetterTopic } from '@tideline/shared/topics';
 import type pg from 'pg';
-import type { Admin } from '../setup/kafka-admin.js';
+import { type Admin, topicResource } from '../setup/kafka-admin.js';
 import { type Examination, fault, warning } from './examination.js';
 
 /** Lanes send up to 512 KiB and one record more, of 128 KiB at most. */
 const messageBytesMin = 700 * 1024;
-/** Kafka's number of the kind of resource, and of the source of a setting. */
-const topicResource = 2;
+/** Kafka's number for settings that were made on a topic itself. */
 const setOnTopic = 1;
 const replicatedBrokers = 3;
 

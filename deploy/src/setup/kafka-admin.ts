@@ -4,6 +4,9 @@ import { createLogger } from '@tideline/shared/logger';
 
 export type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
 
+/** Kafka's number for topics among what has settings. */
+export const topicResource = 2;
+
 /** Some seconds, in which a broker may start. */
 const retriesDefault = 5;
 
