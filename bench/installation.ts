@@ -65,6 +65,7 @@ function setUpConfig(installation: Installation) {
     inboxCap: Number(installation.TIDELINE_INBOX_CAP),
     followerThreshold: Number(installation.TIDELINE_FOLLOWER_THRESHOLD),
     aggregation: aggregationDefault,
+    retentionDays: 0,
     demo: true,
   };
 }

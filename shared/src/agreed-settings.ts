@@ -4,18 +4,21 @@ import { TidelineError } from './errors.js';
 /**
  * Settings about which all processes of an installation have to agree: with two caps, what one process keeps another
  * trims; with two thresholds they would make the same author pushed and pulled in turn; with two sets of rules, groups
- * would change from page to page.
+ * would change from page to page; with two retentions what one keeps another takes away.
  */
 export interface AgreedSettings {
   inboxCap: number;
   followerThreshold: number;
   aggregation: string;
+  /** 0: content is kept for ever. */
+  retentionDays: number;
 }
 
 const variables: Record<keyof AgreedSettings, string> = {
   inboxCap: 'TIDELINE_INBOX_CAP',
   followerThreshold: 'TIDELINE_FOLLOWER_THRESHOLD',
   aggregation: 'TIDELINE_AGGREGATION',
+  retentionDays: 'TIDELINE_RETENTION_DAYS',
 };
 
 export interface AgreedSetting {

@@ -88,6 +88,12 @@ export const feedSettings = {
   TIDELINE_FOLLOWER_THRESHOLD: count(10_000, 10_000_000),
 };
 
+/** What set-up and fanout have to agree about besides. */
+export const retentionSettings = {
+  /** How long content is kept, at least; 0: for ever. */
+  TIDELINE_RETENTION_DAYS: count(0, 36_500, 0),
+};
+
 /** What set-up and feed-api have to agree about besides. */
 export const aggregationSettings = {
   /** Which activities are one item where feeds are aggregated (C6). */

@@ -28,6 +28,8 @@ export interface PlatformOptions {
   followerThreshold?: number;
   /** Rules of aggregated feeds. */
   aggregation?: string;
+  /** How long content is kept; 0, for ever, unless given. */
+  retentionDays?: number;
   /** 0 unless given: what feeds are held against is what the database says now. */
   pullCacheMs?: number;
   /** Of feed-api; 100 unless given. */
@@ -137,6 +139,7 @@ export class Platform {
       TIDELINE_INBOX_CAP: String(settings.inboxCap),
       TIDELINE_FOLLOWER_THRESHOLD: String(settings.followerThreshold),
       TIDELINE_AGGREGATION: settings.aggregation,
+      TIDELINE_RETENTION_DAYS: String(settings.retentionDays),
       ...environment,
     });
     this.#processes.push(process);
@@ -238,6 +241,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     inboxCap: options.inboxCap ?? 500,
     followerThreshold: options.followerThreshold ?? 10_000,
     aggregation: options.aggregation ?? aggregationDefault,
+    retentionDays: options.retentionDays ?? 0,
     pullCacheMs: options.pullCacheMs ?? 0,
     streamsMax: options.streamsMax ?? 100,
     partitionConcurrency: 4,

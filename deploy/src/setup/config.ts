@@ -5,6 +5,7 @@ import {
   demoMode,
   feedSettings,
   readEnvironment,
+  retentionSettings,
   serverSettings,
 } from '@tideline/shared/config';
 
@@ -20,6 +21,7 @@ const settings = {
   TIDELINE_REPLICATION_FACTOR: count(1, 10),
   ...feedSettings,
   ...aggregationSettings,
+  ...retentionSettings,
   TIDELINE_DEMO: serverSettings.TIDELINE_DEMO,
   NODE_ENV: serverSettings.NODE_ENV,
 };
@@ -46,6 +48,7 @@ export function readSetUpConfig(environment: NodeJS.ProcessEnv = process.env): S
     inboxCap: values.TIDELINE_INBOX_CAP,
     followerThreshold: values.TIDELINE_FOLLOWER_THRESHOLD,
     aggregation: values.TIDELINE_AGGREGATION,
+    retentionDays: values.TIDELINE_RETENTION_DAYS,
     demo: demoMode(values),
   };
 }

@@ -3,6 +3,7 @@ import {
   feedSettings,
   listenSettings,
   readEnvironment,
+  retentionSettings,
   type ServerConfig,
   serverConfig,
   serverSettings,
@@ -11,6 +12,7 @@ import {
 const settings = {
   ...serverSettings,
   ...feedSettings,
+  ...retentionSettings,
   ...listenSettings({ operations: 9082 }),
   /** Partitions whose batches are worked on at the same time. */
   TIDELINE_PARTITION_CONCURRENCY: count(4, 64),
@@ -27,6 +29,8 @@ export interface FanoutConfig extends ServerConfig {
   operationsPort: number;
   inboxCap: number;
   followerThreshold: number;
+  /** 0: content is kept for ever. */
+  retentionDays: number;
   partitionConcurrency: number;
   followerCacheSizeMax: number;
   /** 0: feeds are not checked in the background. */
@@ -43,6 +47,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
     operationsPort: given.TIDELINE_OPERATIONS_PORT,
     inboxCap: given.TIDELINE_INBOX_CAP,
     followerThreshold: given.TIDELINE_FOLLOWER_THRESHOLD,
+    retentionDays: given.TIDELINE_RETENTION_DAYS,
     partitionConcurrency: given.TIDELINE_PARTITION_CONCURRENCY,
     followerCacheSizeMax: given.TIDELINE_FOLLOWER_CACHE_SIZE,
     verifyIntervalMs: given.TIDELINE_VERIFY_INTERVAL_MS,

@@ -21,6 +21,7 @@ import { ActivityConsumer } from './kafka/activity-consumer.js';
 import { ConsumerLag } from './kafka/consumer-lag.js';
 import { DeadLetters } from './kafka/dead-letters.js';
 import { fanoutMetrics } from './metrics.js';
+import { RetentionKeeper } from './retention/retention-keeper.js';
 import { AuditRetention } from './storage/audit-retention.js';
 import { FeedPatrol } from './verify/feed-patrol.js';
 
@@ -116,10 +117,12 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   });
   const lag = new ConsumerLag({ kafka, topic, groupId, consumer, metrics, logger, onFatal });
   const log = new LogProgress({ kafka, topic, groupId });
+  const isFirst = () => consumer.isJoined && consumer.assignedPartitions.includes(0);
+  const keeper = new RetentionKeeper({ database, days: config.retentionDays, isMine: isFirst, logger });
   const patrol = new FeedPatrol({
     tools: { database, cache, log },
     intervalMs: config.verifyIntervalMs,
-    isMine: () => consumer.isJoined && consumer.assignedPartitions.includes(0),
+    isMine: isFirst,
     metrics,
     logger,
   });
@@ -128,14 +131,14 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   lag.start();
   patrol.start();
   auditRetention.start();
+  keeper.start();
   probe.start();
 
   return {
     operationsPort: operations.port,
     async stop() {
       operations.drain();
-      await patrol.stop();
-      await auditRetention.stop();
+      await Promise.all([patrol.stop(), keeper.stop(), auditRetention.stop()]);
       await log.close();
       await consumer.stop();
       await lag.stop();

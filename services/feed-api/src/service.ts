@@ -11,6 +11,7 @@ import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
 import { createRegistry, httpMetrics } from '@tideline/shared/metrics';
 import { startOperationsServer } from '@tideline/shared/operations-server';
+import { RetentionHorizon } from '@tideline/shared/retention-horizon';
 import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { FeedApiConfig } from './config.js';
@@ -84,11 +85,15 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
     await requireAgreement(database, { inboxCap: config.inboxCap, aggregation: config.aggregation });
   }, logger);
   const secret = await readCursorKey(database);
+  const horizon = new RetentionHorizon(database);
+  await horizon.refresh();
+  horizon.start();
   const cursors = new CursorCodec(secret);
   await cache.start();
   const rebuilder = new ListRebuilder({
     lists: new ListReader(cache, config.inboxCap),
     database,
+    horizon,
     inboxCap: config.inboxCap,
     metrics,
     logger,
@@ -97,6 +102,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
   const tombstones = new TombstoneStore(cache, metrics);
   const tools: FeedTools = {
     database,
+    horizon,
     cache,
     registers,
     tombstones,
@@ -156,6 +162,7 @@ export async function startFeedApi(config: FeedApiConfig): Promise<FeedApiServic
       wakeUps.close();
       await hub.close();
       await rebuilder.stop();
+      await horizon.stop();
       probe.stop();
       await cache.close();
       await database.$pool.end();

@@ -9,6 +9,7 @@ import { createLogger } from '@tideline/shared/logger';
 import { createRegistry, httpMetrics } from '@tideline/shared/metrics';
 import { findObject, readObjects } from '@tideline/shared/objects';
 import { startOperationsServer } from '@tideline/shared/operations-server';
+import { RetentionHorizon } from '@tideline/shared/retention-horizon';
 import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic } from '@tideline/shared/topics';
 import type { IngestConfig } from './config.js';
@@ -48,6 +49,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
     poolSize: databasePoolSize,
     logger,
   });
+  const horizon = new RetentionHorizon(database);
   const epochs = cacheEpochStore(database);
   const cache = new Cache({ url: config.redisUrl, namespace: config.namespace, epochs, logger });
   const producer = new SharedProducer({ brokers: config.kafkaBrokers, topic, logger });
@@ -69,6 +71,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
 
   async function release(): Promise<void> {
     await log.close(drainTimeoutMs);
+    await horizon.stop();
     const disconnected = Promise.all([producer.close(), probe.close(), cache.close(), database.$pool.end()]);
     await within(disconnectTimeoutMs, 'closing every connection', disconnected);
   }
@@ -78,6 +81,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
     producer.open();
     // Not waited for: with the database away it goes on trying, and only corrections need it.
     void cache.start();
+    horizon.start();
     await log.start();
     const operations = await startOperationsServer({
       host: config.listenHost,
@@ -88,6 +92,7 @@ export async function startIngest(config: IngestConfig): Promise<IngestService> 
     opened.push(operations);
     const api = createApi({
       log,
+      horizon,
       database,
       cache,
       metrics,

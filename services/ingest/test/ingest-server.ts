@@ -48,6 +48,7 @@ const setUpSettings = {
   replicationFactor: 1,
   demo: false,
   inboxCap: 500,
+  retentionDays: 0,
   followerThreshold: 10_000,
   aggregation: aggregationDefault,
 };

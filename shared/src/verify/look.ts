@@ -11,6 +11,7 @@ import {
   idsInHome,
   notificationsDownTo,
   outboxDownTo,
+  readHorizon,
   standingsOf,
   type TrueItem,
 } from './true-feeds.js';
@@ -45,12 +46,14 @@ export interface Look {
 export async function lookAt(database: Database, cache: Cache, readers: readonly string[]): Promise<Look[]> {
   const stored = await readStoredFeeds(database, cache, readers);
   return inSnapshot(database, async (snapshot) => {
+    const horizon = await readHorizon(snapshot);
     const looks: Look[] = [];
-    for (const feeds of stored) {
+    for (const whole of stored) {
+      const feeds = keptPart(whole, horizon);
       const found = [
         ...(await compareInbox(snapshot, feeds)),
         ...(await compareOutbox(snapshot, feeds)),
-        ...(await compareNotifications(snapshot, feeds)),
+        ...(await compareNotifications(snapshot, feeds, horizon)),
       ];
       looks.push({
         reader: feeds.reader,
@@ -62,6 +65,24 @@ export async function lookAt(database: Database, cache: Cache, readers: readonly
     }
     return looks;
   });
+}
+
+/**
+ * Without content before the horizon: it may stay in lists until they are trimmed, and no page shows it. Notifications can
+ * also be follows, which stay: they are looked at one by one.
+ */
+function keptPart(feeds: StoredFeeds, horizon: string): StoredFeeds {
+  const kept = (list: StoredList): StoredList => ({
+    ...list,
+    ids: list.ids.filter((id) => id >= horizon),
+    floor: list.floor > horizon ? list.floor : horizon,
+  });
+  return {
+    ...feeds,
+    inbox: kept(feeds.inbox),
+    outbox: kept(feeds.outbox),
+    merged: new Map(Array.from(feeds.merged, ([author, list]) => [author, kept(list)])),
+  };
 }
 
 /**
@@ -116,12 +137,12 @@ async function compareOutbox(snapshot: Queryable, feeds: StoredFeeds): Promise<D
 }
 
 /** Whom the reader follows does not matter here, mutes and blocks do. */
-async function compareNotifications(snapshot: Queryable, feeds: StoredFeeds): Promise<Difference[]> {
+async function compareNotifications(snapshot: Queryable, feeds: StoredFeeds, horizon: string): Promise<Difference[]> {
   const { reader, notifications, register } = feeds;
   if (notifications.state !== 'ready') {
     return damageOf('notifications', notifications);
   }
-  const truth = await notificationsDownTo(snapshot, reader, notifications.floor);
+  const truth = await notificationsDownTo(snapshot, reader, notifications.floor, horizon);
   const ids = new Set(notifications.ids);
   const filter = filterOf(feeds, register?.hidden ?? []);
   const missing = truth.filter(({ id, authorId }) => !ids.has(id) || filter(id, authorId));
@@ -130,7 +151,7 @@ async function compareNotifications(snapshot: Queryable, feeds: StoredFeeds): Pr
   const accounts = await accountFor(snapshot, reader, unexpected);
   const extra = unexpected.filter((id) => {
     const account = accounts.get(id);
-    return !isHidden(feeds, account) && !isBeingDeleted(feeds, account);
+    return id >= horizon && !isHidden(feeds, account) && !isBeingDeleted(feeds, account);
   });
   return [
     ...differences('notifications', 'missing', missing),

@@ -32,9 +32,20 @@ export async function homeDownTo(
 
 const notifications = naiveNotifications('n.id, n.actor_id as "authorId"', 'n.id >= $<floor>');
 
-/** What concerns the reader, down to `floor`, newest first. */
-export async function notificationsDownTo(snapshot: Queryable, reader: string, floor: string): Promise<TrueItem[]> {
-  return snapshot.any<TrueItem>(notifications, { reader, floor });
+/** What concerns the reader, down to `floor`, newest first, without content before the horizon. */
+export async function notificationsDownTo(
+  snapshot: Queryable,
+  reader: string,
+  floor: string,
+  horizon: string,
+): Promise<TrueItem[]> {
+  return snapshot.any<TrueItem>(notifications, { reader, floor, horizon });
+}
+
+/** Content that is older is gone, or about to be. */
+export async function readHorizon(snapshot: Queryable): Promise<string> {
+  const { id } = await snapshot.one<{ id: string }>('select first_activity_id(horizon) as id from retention');
+  return id;
 }
 
 const among = 'a.id = any($<ids>::uuid[]) and a.time between activity_time($<lowest>) and activity_time($<highest>)';

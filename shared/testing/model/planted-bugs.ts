@@ -36,7 +36,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'services/feed-api/src/storage/time-windows.ts',
-        find: `'a.time between $<lower> and $<upper> and a.id < $<from>'`,
+        find: `'a.time between $<lower> and $<upper> and a.id < $<from> and a.id >= $<horizon>'`,
         replace: `'a.time >= $<lower> and a.time < $<upper>'`,
       },
     ],

@@ -93,6 +93,7 @@ export function usersNamedBy(batch: RecordBatch): string[] {
   return [...named];
 }
 
+// What is before the horizon counts as known, and is not found any more by whoever looks for it: a replay brings nothing back.
 const insertContentsSql = `
   with input as (
     select * from unnest(
@@ -113,11 +114,13 @@ const insertContentsSql = `
       object_owner_id, audience::text[], metadata::jsonb, foreign_id, caller_id, request_id,
       to_timestamp(accepted_at / 1000.0), log_generation, log_partition, log_offset
     from input
+    where activity_time(id) >= (select horizon from retention)
     on conflict do nothing
     returning id
   ), weeks as (
     insert into author_weeks (author_id, week)
-    select * from unnest($20::text[], $21::integer[])
+    select author_id, week from unnest($20::text[], $21::integer[]) as w (author_id, week)
+    where timestamptz 'epoch' + week * interval '7 days' >= (select horizon from retention)
     on conflict do nothing
   )
   select input.id, inserted.id is null as known, t.activity_id is not null as deleted

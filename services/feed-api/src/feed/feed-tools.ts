@@ -1,5 +1,4 @@
 import type { Cache } from '@tideline/shared/cache';
-import type { Database } from '@tideline/shared/database';
 import type { BodyStore } from '../inbox/body-store.js';
 import type { ListRebuilder } from '../inbox/list-rebuilder.js';
 import type { NameStore } from '../inbox/name-store.js';
@@ -7,13 +6,13 @@ import type { RegisterStore } from '../inbox/register-store.js';
 import type { TitleStore } from '../inbox/title-store.js';
 import type { TombstoneStore } from '../inbox/tombstone-store.js';
 import type { FeedApiMetrics } from '../metrics.js';
+import type { SqlSource } from '../storage/sql-scope.js';
 import type { CursorCodec } from './cursor.js';
 import type { Grouping } from './groups.js';
 import type { PullCache } from './pull-cache.js';
 
 /** What reading feeds works with. */
-export interface FeedTools {
-  database: Database;
+export interface FeedTools extends SqlSource {
   cache: Cache;
   registers: RegisterStore;
   tombstones: TombstoneStore;

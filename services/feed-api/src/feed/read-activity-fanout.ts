@@ -5,10 +5,10 @@ import type { FeedTools } from './feed-tools.js';
 
 /** How an activity was delivered, if the reader may see it. Throws `unavailable` without Redis, where alone it is kept. */
 export async function readActivityFanout(
-  { database, cache }: Pick<FeedTools, 'database' | 'cache'>,
+  tools: Pick<FeedTools, 'database' | 'horizon' | 'cache'>,
   reader: string,
   id: string,
 ): Promise<FanoutResult | undefined> {
-  const activity = await visibleActivity(new SqlScope(database), reader, id);
-  return activity && (await readFanoutResult(cache, [id])).get(id);
+  const activity = await visibleActivity(new SqlScope(tools), reader, id);
+  return activity && (await readFanoutResult(tools.cache, [id])).get(id);
 }

@@ -12,7 +12,7 @@ export interface ShownActivity {
 
 /** One activity, if the reader may see it. From the database, which knows every correction that was acknowledged. */
 export async function readActivity(tools: FeedTools, reader: string, id: string): Promise<ShownActivity | undefined> {
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   const activity = await visibleActivity(sql, reader, id);
   if (activity === undefined) {
     return undefined;

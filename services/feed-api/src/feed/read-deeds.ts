@@ -45,7 +45,7 @@ export async function readDeeds(
   request: FeedRequest,
 ): Promise<Page<DeedItem>> {
   const feed = feeds[name];
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   const source: PageSource<Deed> = {
     binding: { feed: feed.name, reader },
     positionOf: ({ id }) => activityIdToBytes(id),

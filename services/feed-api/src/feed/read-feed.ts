@@ -32,7 +32,7 @@ export async function readUserFeed(
 ): Promise<FeedPage> {
   const page = await readFeed(tools, userFeed(author, reader), 'hybrid', { ...request, goAround: false });
   // Who has done something exists.
-  if (page.items.length === 0 && !(await userExists(new SqlScope(tools.database), author))) {
+  if (page.items.length === 0 && !(await userExists(new SqlScope(tools), author))) {
     throw noSuchUser();
   }
   return page;
@@ -51,7 +51,7 @@ export async function readNotificationsFeed(
 
 /** A page of any feed, each activity an item. */
 async function readFeed(tools: FeedTools, feed: Feed, strategy: Strategy, request: FeedRequest): Promise<FeedPage> {
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   const collector = new Collector(tools, sql, feed, strategy, request.goAround);
   const source: PageSource<Activity> = {
     binding: { feed: feed.name, reader: feed.reader },

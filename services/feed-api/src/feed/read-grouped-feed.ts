@@ -25,7 +25,7 @@ export async function readGroupedFeed(
   request: FeedRequest,
 ): Promise<FeedPage> {
   const { grouping } = tools;
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   const collector = new Collector(tools, sql, feed, strategy, request.goAround);
   const raw: RawFeed = {
     collect: (before, wanted) => collector.collect(before, wanted),

@@ -39,7 +39,7 @@ export async function readNotifications(
   aggregate: boolean,
   request: PageRequest,
 ): Promise<NotificationPage> {
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   const [page, counts] = await Promise.all([
     readNotificationsFeed(tools, reader, aggregate, request),
     countNotifications(tools, sql, reader),
@@ -65,7 +65,7 @@ export async function markNotifications(
   mark: Mark,
   marked: Marked,
 ): Promise<NotificationCounts> {
-  const sql = new SqlScope(tools.database);
+  const sql = new SqlScope(tools);
   await ('upTo' in marked ? markThrough(sql, marker, mark, marked.upTo) : markSome(sql, marker, mark, marked.ids));
   return countNotifications(tools, sql, marker.reader);
 }

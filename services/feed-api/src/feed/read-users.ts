@@ -11,8 +11,8 @@ export interface ListedUser extends UserName {
 }
 
 /** Throws `not_found` for a user that nobody named yet. */
-export async function readUser({ database }: FeedTools, userId: string, reader: string): Promise<Profile> {
-  const profile = await readProfile(new SqlScope(database), userId, reader);
+export async function readUser(tools: FeedTools, userId: string, reader: string): Promise<Profile> {
+  const profile = await readProfile(new SqlScope(tools), userId, reader);
   if (profile === undefined) {
     throw noSuchUser();
   }
@@ -21,13 +21,14 @@ export async function readUser({ database }: FeedTools, userId: string, reader: 
 
 /** A page of those who follow a user, or whom the user follows, as the reader may see it. Throws `not_found`. */
 export async function readFollows(
-  { database, cursors, names }: FeedTools,
+  tools: FeedTools,
   side: FollowSide,
   userId: string,
   reader: string,
   request: PageRequest,
 ): Promise<Page<ListedUser>> {
-  const sql = new SqlScope(database);
+  const { cursors, names } = tools;
+  const sql = new SqlScope(tools);
   const read = (direction: 'older' | 'newer', edge: PageEdge | undefined, limit: number) => {
     const { position, inclusive = false } = edge ?? {};
     return followIds(sql, side, userId, reader, { direction, from: position?.toString(), inclusive, limit });

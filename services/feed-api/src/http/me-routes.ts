@@ -34,7 +34,7 @@ export function addMeRoutes(api: Api, tools: FeedTools): void {
     },
     async ({ principal, request }) => {
       const userId = callingUser(request, principal);
-      const sql = new SqlScope(tools.database);
+      const sql = new SqlScope(tools);
       // Whoever has a credential of its own exists, also before it did anything; what a service names may not.
       const user =
         (await readOwnUser(sql, userId)) ??

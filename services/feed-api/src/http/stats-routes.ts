@@ -37,20 +37,20 @@ const countsSchema = z
   })
   .meta({ id: 'ActivityCounts' });
 
-export function addStatsRoutes(api: Api, { database }: FeedTools): void {
+export function addStatsRoutes(api: Api, tools: FeedTools): void {
   api.add(
     {
       method: 'get',
       path: '/v1/stats/activities',
       tag: 'Statistics',
       summary: 'Counts of activities over time',
-      description: `How many activities there were in each hour or day, by verb, from the bucket that \`from\` is in to before \`to\`; without them the last ${bucketsDefault['1h']} hours or ${bucketsDefault['1d']} days. They count what happened: also what was deleted since, and what is not for everybody. Buckets in which nothing happened are left out. ${bucketsMax} buckets at most.`,
+      description: `How many activities there were in each hour or day, by verb, from the bucket that \`from\` is in to before \`to\`; without them the last ${bucketsDefault['1h']} hours or ${bucketsDefault['1d']} days. They count what happened: also what was deleted since, and what is not for everybody. Buckets in which nothing happened are left out, and those of content that is not kept any more. ${bucketsMax} buckets at most.`,
       scope: 'read',
       query: querySchema,
       replies: { 200: { description: 'The counts, oldest first', schema: countsSchema } },
     },
     async ({ query }) => {
-      const counts = await activityCounts(new SqlScope(database), rangeOf(query), countsMax + 1);
+      const counts = await activityCounts(new SqlScope(tools), rangeOf(query), countsMax + 1);
       if (counts.length > countsMax) {
         throw invalidRequest(`That is more than ${countsMax} counts: ask for one verb, or for less time.`);
       }

@@ -19,7 +19,10 @@ export class BodyStore {
     this.#metrics = metrics;
   }
 
-  /** The activities that exist, in the order of their ids here. */
+  /**
+   * The activities that exist, in the order of their ids here. Content before the horizon is gone, even if Redis or this
+   * process still has it; follows are no content.
+   */
   async read(sql: SqlScope, ids: readonly string[]): Promise<Activity[]> {
     const found = new Map<string, Activity>();
     const unknown = ids.filter((id) => !this.#take(found, this.#known.get(id)));
@@ -31,7 +34,8 @@ export class BodyStore {
       this.#metrics.bodiesRead('redis', unknown.length - missing.length);
       await this.#readMissing(sql, missing, found);
     }
-    return ids.flatMap((id) => found.get(id) ?? []);
+    const kept = ({ id, verb }: Activity) => id >= sql.horizonId || verb === 'follow';
+    return ids.flatMap((id) => found.get(id) ?? []).filter(kept);
   }
 
   #take(found: Map<string, Activity>, activity: Activity | undefined): boolean {

@@ -1,15 +1,13 @@
 import { lowestActivityId } from '@tideline/shared/activity-id';
-import type { Database } from '@tideline/shared/database';
 import type { FeedListReader, ListKind, ListName } from '@tideline/shared/feed-lists';
 import type { Logger } from '@tideline/shared/logger';
 import type { FeedApiMetrics } from '../metrics.js';
 import { authorIds, homeIds } from '../storage/feed-pages.js';
 import { notificationIds } from '../storage/notification-pages.js';
-import { SqlScope } from '../storage/sql-scope.js';
+import { SqlScope, type SqlSource } from '../storage/sql-scope.js';
 
-export interface ListRebuilderOptions {
+export interface ListRebuilderOptions extends SqlSource {
   lists: Pick<FeedListReader, 'begin' | 'finish'>;
-  database: Database;
   inboxCap: number;
   metrics: FeedApiMetrics;
   logger: Logger;
@@ -104,12 +102,12 @@ export class ListRebuilder {
    * committed before it is delivered, so it is seen by one of the two.
    */
   async #build(list: ListName, replaceReady: boolean): Promise<boolean> {
-    const { lists, database, inboxCap } = this.#options;
+    const { lists, inboxCap } = this.#options;
     const token = await lists.begin(list, replaceReady);
     if (token === undefined) {
       return false;
     }
-    const ids = await newestIds[list.kind](new SqlScope(database), list.userId, inboxCap);
+    const ids = await newestIds[list.kind](new SqlScope(this.#options), list.userId, inboxCap);
     const floor = ids.length < inboxCap ? lowestActivityId : (ids.at(-1) ?? lowestActivityId);
     return lists.finish(list, token, ids, floor);
   }

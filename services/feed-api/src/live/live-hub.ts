@@ -86,7 +86,7 @@ export class ProcessLiveHub implements LiveHub {
     const resumed = asked !== undefined && (await this.#leadsOn(reader, asked)) ? asked : undefined;
     // What changes the register from here on the stream finds in the log.
     const now = await this.#positionNow(reader);
-    const { registers } = await confirmView(tools, new SqlScope(tools.database), [reader]);
+    const { registers } = await confirmView(tools, new SqlScope(tools), [reader]);
     const { own: asOf } = await this.#positionNow(reader);
     if (this.#closed) {
       throw unavailable('This process is stopping');
@@ -171,7 +171,7 @@ export class ProcessLiveHub implements LiveHub {
     // Nothing that the last epoch recorded is left, and no list.
     await this.#beginAnew(streams.filter(({ position }) => position.epoch !== epoch));
     const parts = await this.#readLog(places);
-    const sql = new SqlScope(tools.database);
+    const sql = new SqlScope(tools);
 
     const owns = streams.map((stream) => [stream, stream.ownNews(parts.get(stream.bucket))] as const);
     const view = await confirmView(tools, sql, changedRegisters(streams, parts));
@@ -238,7 +238,7 @@ export class ProcessLiveHub implements LiveHub {
     const { tools } = this.#options;
     const readers = [...new Set(streams.map(({ reader }) => reader))];
     const positions = await this.#positionsNow(readers);
-    const { registers } = await confirmView(tools, new SqlScope(tools.database), readers);
+    const { registers } = await confirmView(tools, new SqlScope(tools), readers);
     for (const stream of streams) {
       stream.beginAnew(positions.get(stream.reader) as LivePosition, registers.get(stream.reader) as Register);
     }

@@ -39,7 +39,8 @@ export async function activityCounts(
   limit: number,
 ): Promise<ActivityCount[]> {
   return sql.any<ActivityCount>(countsSql(bucket), {
-    from: new Date(from),
+    // Where a week begins, so that no bucket is cut.
+    from: new Date(Math.max(from, sql.horizonMs)),
     to: new Date(to),
     verb: verb ?? null,
     limit,

@@ -9,7 +9,7 @@ import { runsOf } from './time-windows.js';
 const visibleSql = `
   select ${activityColumns}
   from activities a
-  where a.time = activity_time($<id>) and a.id = $<id> and ${visibleToReader} and ${notHidden('a.actor_id')}`;
+  where a.time = activity_time($<id>) and a.id = $<id> and a.id >= $<horizon> and ${visibleToReader} and ${notHidden('a.actor_id')}`;
 
 /** The activity, if the reader may see it. */
 export async function visibleActivity(sql: SqlScope, reader: string, id: string): Promise<Activity | undefined> {
@@ -22,7 +22,7 @@ function contentsSql(part: number): string {
   return `
     select ${activityColumns} from activities a
     where a.time between $<oldest${part}> and $<newest${part}>
-      and a.time = any($<times${part}>::timestamptz[]) and a.id = any($<ids${part}>::uuid[])
+      and a.time = any($<times${part}>::timestamptz[]) and a.id = any($<ids${part}>::uuid[]) and a.id >= $<horizon>
     union all`;
 }
 

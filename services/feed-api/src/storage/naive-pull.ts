@@ -10,7 +10,7 @@ const pullSql = `${naivePull(activityColumns, inWindow.older)} limit $<limit>`;
 
 /** All of the home feed from `$<lower>` to before `$<upper>`, and below `$<until>`: columns of `activities a`. */
 export function homeBetweenSql(columns: string): string {
-  return naivePull(columns, 'a.time >= $<lower> and a.time < $<upper> and a.id < $<until>');
+  return naivePull(columns, 'a.time >= $<lower> and a.time < $<upper> and a.id < $<until> and a.id >= $<horizon>');
 }
 
 /** Activities of the home feed below `before`, newest first. */

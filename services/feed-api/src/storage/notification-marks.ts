@@ -1,5 +1,5 @@
 import { lowestActivityId } from '@tideline/shared/activity-id';
-import { notDeleted } from '@tideline/shared/naive-notifications';
+import { notDeleted, notExpired } from '@tideline/shared/naive-notifications';
 import { notHidden } from '@tideline/shared/naive-pull';
 import type { SqlScope } from './sql-scope.js';
 
@@ -58,7 +58,7 @@ const unmarkedSql = `
   from notifications n
   left join marked_notifications m on m.user_id = n.user_id and m.notification_id = n.id
   where n.user_id = $<reader> and n.id > $<readThrough> and n.id < $<below>
-    and ${notDeleted} and ${notHidden('n.actor_id')}`;
+    and ${notExpired} and ${notDeleted} and ${notHidden('n.actor_id')}`;
 
 /** How many notifications below `below` the reader may see and marked neither seen nor read. */
 export async function countUnmarked(

@@ -1,7 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { highestActivityId, lowestIdFrom } from '@tideline/shared/activity-id';
 import { weekMs, weekOfActivity } from '@tideline/shared/activity-weeks';
-import { notDeleted } from '@tideline/shared/naive-notifications';
+import { notDeleted, notExpired } from '@tideline/shared/naive-notifications';
 import { notHidden } from '@tideline/shared/naive-pull';
 import { followAsActivity } from './activity-columns.js';
 import { activityBodies } from './activity-store.js';
@@ -16,7 +16,7 @@ function idsSql(direction: Stretch['direction'], condition: string): string {
   return `
     select n.id
     from notifications n
-    where n.user_id = $<reader> and ${beyond[direction]} and ${notDeleted} and ${condition}
+    where n.user_id = $<reader> and ${beyond[direction]} and ${notExpired} and ${notDeleted} and ${condition}
     order by n.id ${order[direction]}
     limit $<limit>`;
 }
@@ -48,7 +48,7 @@ export async function notificationIds(sql: SqlScope, reader: string, limit: numb
 
 /** All notifications from `$<lower>` to before `$<upper>`, and below `$<until>`: columns of `activities a`. */
 export function notificationsBetweenSql(columns: string): string {
-  const part = `n.user_id = $<reader> and ${notDeleted} and ${notHidden('n.actor_id')} and n.id < $<until>
+  const part = `n.user_id = $<reader> and ${notExpired} and ${notDeleted} and ${notHidden('n.actor_id')} and n.id < $<until>
       and n.id >= first_activity_id($<lower>) and n.id < first_activity_id($<upper>)`;
   return `
     select ${columns}

@@ -135,8 +135,8 @@ function windowOf(weeks: Weeks, direction: Stretch['direction'], from: string): 
 
 /** Windows meet without overlapping, so an activity is in one of them only. */
 export const inWindow = {
-  older: 'a.time between $<lower> and $<upper> and a.id < $<from>',
-  newer: 'a.time between $<lower> and $<upper> and a.id > $<from>',
+  older: 'a.time between $<lower> and $<upper> and a.id < $<from> and a.id >= $<horizon>',
+  newer: 'a.time between $<lower> and $<upper> and a.id > $<from> and a.id >= $<horizon>',
 } as const;
 export const order = { older: 'desc', newer: 'asc' } as const;
 

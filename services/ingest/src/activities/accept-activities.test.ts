@@ -23,7 +23,7 @@ function tools() {
       return Promise.resolve(records.map((_, offset) => ({ generation: 1, partition: 0, offset })));
     },
   };
-  return { appended, log, readObjects: () => Promise.resolve(new Map()) };
+  return { appended, log, horizon: { ms: 0 }, readObjects: () => Promise.resolve(new Map()) };
 }
 
 test('an activity without a timestamp happens now, and its id carries that time', async () => {

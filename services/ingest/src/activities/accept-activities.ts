@@ -1,6 +1,7 @@
 import type { ActivityInput } from '@tideline/shared/activity';
 import { foreignActivityId } from '@tideline/shared/activity-id';
 import { type ContentRecord, type LogVersion, recordVersion } from '@tideline/shared/activity-record';
+import { invalidRequest } from '@tideline/shared/errors';
 import type { Attempt, Caller } from '../caller.js';
 import { type OwnerTools, stampOwners } from '../objects/object-owners.js';
 
@@ -14,24 +15,40 @@ export interface AcceptedActivity {
 }
 
 export interface AcceptanceTools extends OwnerTools {
+  /** Unix milliseconds before which content is not kept. */
+  horizon: { readonly ms: number };
   log: { append(records: readonly ContentRecord[], traceparent?: string): Promise<LogVersion[]> };
 }
 
 /**
  * Accepts the activities of one request: valid inputs → with the owners of their objects → records with ids → the log,
- * acknowledged → what the caller needs to refer to them, in the order given. Throws what the log throws, and `unavailable`
- * where owners cannot be looked up; then none may be taken as accepted.
+ * acknowledged → what the caller needs to refer to them, in the order given. Throws `invalid_request` for what is before the
+ * horizon of retention, what the log throws, and `unavailable` where owners cannot be looked up; then none may be taken as
+ * accepted.
  */
 export async function acceptActivities(
   tools: AcceptanceTools,
   caller: Caller,
   inputs: readonly ActedInput[],
 ): Promise<AcceptedActivity[]> {
+  refuseExpired(tools.horizon.ms, inputs);
   const owned = await stampOwners(tools, inputs);
   const accepted = owned.map((input) => identify(input, caller));
   const records = accepted.map(({ id, input }) => contentRecord(id, input, caller));
   await tools.log.append(records, caller.traceparent);
   return accepted.map(({ id, timestamp }) => ({ id, timestamp }));
+}
+
+/** What was posted is never dropped silently: what would be, is refused. */
+function refuseExpired(horizonMs: number, inputs: readonly ActedInput[]): void {
+  const details = inputs.flatMap(({ timestamp }, i) =>
+    timestamp !== undefined && timestamp < horizonMs
+      ? [{ path: inputs.length === 1 ? 'timestamp' : `${i}.timestamp`, message: 'is before what is kept' }]
+      : [],
+  );
+  if (details.length > 0) {
+    throw invalidRequest(`Content from before ${new Date(horizonMs).toISOString()} is not kept here.`, details);
+  }
 }
 
 type OwnedInput = ActedInput & { objectOwnerId?: string };
