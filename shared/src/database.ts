@@ -10,8 +10,7 @@ import { isProjectionClosed, isRefused, type OpenedAs, refusedState, sayRefused 
  */
 const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 30_000;
-/** Above the server's own limit, for a connection that went silent. */
-const queryTimeoutMs = 35_000;
+const queryGraceMs = 5_000;
 /** As long as a consumer's session: one that is frozen inside a transaction holds up its successor no longer than that. */
 const idleInTransactionTimeoutMs = 10_000;
 const startRetryDelayMs = 1_000;
@@ -35,6 +34,8 @@ export interface DatabaseOptions {
   applicationName: string;
   role: DatabaseRole;
   poolSize: number;
+  /** For what takes longer than the statements of requests and batches may. */
+  statementTimeoutMs?: number;
   logger: Logger;
 }
 
@@ -50,8 +51,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName,
     max: options.poolSize,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: queryTimeoutMs,
+    statement_timeout: options.statementTimeoutMs ?? statementTimeoutMs,
+    // Above the server's own limit, for a connection that went silent.
+    query_timeout: (options.statementTimeoutMs ?? statementTimeoutMs) + queryGraceMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     keepAlive: true,
   };
@@ -89,6 +91,13 @@ const snapshotMode = new pgp.txMode.TransactionMode({
 /** Runs queries that all see the database as it was at the first of them. They can write nothing. */
 export function inSnapshot<T>(database: Database, work: (snapshot: Queryable) => Promise<T>): Promise<T> {
   return database.tx({ mode: snapshotMode }, work);
+}
+
+const repeatableReadMode = new pgp.txMode.TransactionMode({ tiLevel: pgp.txMode.isolationLevel.repeatableRead });
+
+/** As `inSnapshot`, for what writes as well: it fails with a serialization failure where somebody changed the same rows. */
+export function inRepeatableRead<T>(database: Database, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  return database.tx({ mode: repeatableReadMode }, work);
 }
 
 /** A named, server-side prepared statement. */

@@ -19,7 +19,6 @@ export type ErrorCode =
   | 'idempotency_mismatch'
   | 'over_quota'
   | 'too_many_streams'
-  | 'not_implemented'
   | 'overloaded'
   | 'unavailable'
   | 'outcome_unknown'

@@ -36,6 +36,8 @@ export interface PlatformOptions {
   streamsMax?: number;
   /** How often fanout checks feeds by itself; 0, never, unless given. */
   verifyIntervalMs?: number;
+  /** Between two refreshes of the materialised home feeds; none unless given. */
+  materializedIntervalMs?: number;
   /** false: tests start fanout themselves. */
   fanout?: boolean;
   logLevel?: string;
@@ -248,6 +250,7 @@ function settingsFor(options: PlatformOptions, servers: ServerUrls) {
     followerCacheSizeMax: 100_000,
     verifyIntervalMs: options.verifyIntervalMs ?? 0,
     auditDays: 30,
+    materializedIntervalMs: options.materializedIntervalMs ?? 0,
   };
 }
 

@@ -18,6 +18,8 @@ const settings = {
   TIDELINE_PARTITION_CONCURRENCY: count(4, 64),
   /** Followers kept in memory over all authors this process owns. */
   TIDELINE_FOLLOWER_CACHE_SIZE: count(2_000_000, 100_000_000),
+  /** Between two refreshes of the materialised home feeds (E6); 0: there are none. */
+  TIDELINE_MATERIALIZED_INTERVAL_MS: count(600_000, 86_400_000, 0),
   /** Between two groups of users whose feeds are held against the database (E12); 0: never. */
   TIDELINE_VERIFY_INTERVAL_MS: count(60_000, 86_400_000, 0),
   /** For so long the audit says who changed what (E5); 0: for ever. */
@@ -37,6 +39,8 @@ export interface FanoutConfig extends ServerConfig {
   verifyIntervalMs: number;
   /** 0: the audit is kept for ever. */
   auditDays: number;
+  /** 0: home feeds are not materialised. */
+  materializedIntervalMs: number;
 }
 
 export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
@@ -52,5 +56,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): FanoutConfig {
     followerCacheSizeMax: given.TIDELINE_FOLLOWER_CACHE_SIZE,
     verifyIntervalMs: given.TIDELINE_VERIFY_INTERVAL_MS,
     auditDays: given.TIDELINE_AUDIT_DAYS,
+    materializedIntervalMs: given.TIDELINE_MATERIALIZED_INTERVAL_MS,
   };
 }

@@ -8,6 +8,8 @@ export type DeadLetterStage = (typeof deadLetterStages)[number];
 const verifyResults = ['equal', 'different', 'undecided'] as const;
 type VerifyResult = (typeof verifyResults)[number];
 
+const refreshBuckets = [0.05, 0.25, 1, 5, 15, 60, 300];
+
 export interface FanoutMetrics {
   /** Runs a stage of a batch and notes how long it took. */
   timed<T>(stage: string, work: () => Promise<T>): Promise<T>;
@@ -25,6 +27,8 @@ export interface FanoutMetrics {
   lagForgotten(): void;
   /** Users whose feeds were held against the database, by result. */
   feedsVerified(users: Record<VerifyResult, number>): void;
+  /** The materialised home feeds were made anew. */
+  homeRefreshed(seconds: number): void;
 }
 
 export function fanoutMetrics(registry: Registry): FanoutMetrics {
@@ -107,6 +111,12 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     deliveries.inc({ outcome: 'addressed' }, addressed);
     deliveries.inc({ outcome: 'inserted' }, inserted);
   };
+  const refreshes = new Histogram({
+    name: 'tideline_materialized_home_refresh_duration_seconds',
+    help: 'Time of one refresh of the materialised home feeds',
+    buckets: refreshBuckets,
+    registers,
+  });
   const countVerified = (users: Record<VerifyResult, number>) => {
     for (const result of verifyResults) {
       verified.inc({ result }, users[result]);
@@ -140,5 +150,6 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     lagMeasured: (partition, records) => lag.set({ partition }, records),
     lagForgotten: () => lag.reset(),
     feedsVerified: countVerified,
+    homeRefreshed: (seconds) => refreshes.observe(seconds),
   };
 }

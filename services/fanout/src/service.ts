@@ -20,12 +20,14 @@ import { InboxWriter } from './inbox/inbox-writer.js';
 import { ActivityConsumer } from './kafka/activity-consumer.js';
 import { ConsumerLag } from './kafka/consumer-lag.js';
 import { DeadLetters } from './kafka/dead-letters.js';
+import { HomeRefresher } from './materialized/home-refresher.js';
 import { fanoutMetrics } from './metrics.js';
 import { RetentionKeeper } from './retention/retention-keeper.js';
 import { AuditRetention } from './storage/audit-retention.js';
 import { FeedPatrol } from './verify/feed-patrol.js';
 
 const knownUsersMax = 200_000;
+const refreshTimeoutMs = 600_000;
 
 export interface FanoutService extends Service {
   operationsPort: number;
@@ -119,6 +121,22 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   const log = new LogProgress({ kafka, topic, groupId });
   const isFirst = () => consumer.isJoined && consumer.assignedPartitions.includes(0);
   const keeper = new RetentionKeeper({ database, days: config.retentionDays, isMine: isFirst, logger });
+  // On a connection of its own, which nothing else has to wait for.
+  const slowDatabase = openDatabase({
+    url: config.databaseUrl,
+    applicationName: 'tideline-fanout-refresh',
+    role: 'tideline_fanout',
+    poolSize: 1,
+    statementTimeoutMs: refreshTimeoutMs,
+    logger,
+  });
+  const refresher = new HomeRefresher({
+    database: slowDatabase,
+    intervalMs: config.materializedIntervalMs,
+    isMine: isFirst,
+    metrics,
+    logger,
+  });
   const patrol = new FeedPatrol({
     tools: { database, cache, log },
     intervalMs: config.verifyIntervalMs,
@@ -127,25 +145,26 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
     logger,
   });
   const auditRetention = new AuditRetention({ database, days: config.auditDays, logger });
+  const housekeeping = [patrol, keeper, auditRetention, refresher];
   consumer.start();
   lag.start();
-  patrol.start();
-  auditRetention.start();
-  keeper.start();
+  for (const each of housekeeping) {
+    each.start();
+  }
   probe.start();
 
   return {
     operationsPort: operations.port,
     async stop() {
       operations.drain();
-      await Promise.all([patrol.stop(), keeper.stop(), auditRetention.stop()]);
+      await Promise.all(housekeeping.map((each) => each.stop()));
       await log.close();
       await consumer.stop();
       await lag.stop();
       await deadLetters.close();
       probe.stop();
       await cache.close();
-      await database.$pool.end();
+      await Promise.all([database.$pool.end(), slowDatabase.$pool.end()]);
       await operations.close();
     },
   };

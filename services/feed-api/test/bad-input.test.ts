@@ -218,13 +218,6 @@ test('a service key without the scope read reads nothing', async () => {
   }
 });
 
-test('what is not built yet is documented as 501, and answers it', async () => {
-  const { body: document } = await call('/openapi.json', {});
-  const paths = document['paths'] as Record<string, Record<string, { responses: object }>>;
-  expect(Object.keys(paths[home]?.['get']?.responses ?? {})).toContain('501');
-  await expectRefusal(await call(`${home}?strategy=materialized`, ivan), 501, 'not_implemented');
-});
-
 test('a request that is refused changes nothing for the next one', async () => {
   const answer = await call(`${home}?limit=50`, ivan);
   expect(answer).toMatchObject({ status: 200, body: { hasMore: false, nextCursor: null } });

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.js';
-import { TidelineError } from '../errors.js';
 import { principalOf, requireScope, requireService } from './authenticate.js';
 import { jsonBody } from './json-body.js';
 import type { Principal, Scope } from './principal.js';
@@ -171,10 +170,6 @@ export class Api {
       await handler({ principal: principalOf(request), query: wanted, request, response });
     });
   }
-}
-
-export function notImplemented(what: string): TidelineError {
-  return new TidelineError('not_implemented', `Not built yet: ${what}.`);
 }
 
 /** Express writes `{id}` as `:id`. */

@@ -19,7 +19,6 @@ const statuses: Record<ErrorCode, number> = {
   over_quota: 429,
   too_many_streams: 429,
   headers_too_large: 431,
-  not_implemented: 501,
   overloaded: 503,
   unavailable: 503,
   outcome_unknown: 503,

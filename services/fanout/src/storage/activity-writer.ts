@@ -13,6 +13,7 @@ import {
   relationVerbs,
 } from '@tideline/shared/projections';
 import type { RecordBatch } from '../delivery/record-batch.js';
+import { noteContents } from '../materialized/note-contents.js';
 import type { StoredContent } from './activity-reader.js';
 import { type BegunFollow, readBegunFollows } from './follow-history.js';
 import { insertNotifications, replaceFollowNotifications } from './notification-writer.js';
@@ -56,7 +57,9 @@ export async function persistBatch(
     await replaceFollowNotifications(transaction, begunFollows);
     const exceptions = await insertContents(transaction, batch.contents);
     const knownIds = new Set(exceptions.filter(({ known }) => known).map(({ id }) => id));
-    await insertNotifications(transaction, contentsOf(batch, knownIds));
+    const contents = contentsOf(batch, knownIds);
+    await insertNotifications(transaction, contents);
+    await noteContents(transaction, contents);
     return {
       follows,
       begunFollows,

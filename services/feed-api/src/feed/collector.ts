@@ -1,6 +1,7 @@
 import type { Activity } from '@tideline/shared/activity';
 import { lowestActivityId } from '@tideline/shared/activity-id';
 import { unlessUnavailable } from '@tideline/shared/errors';
+import { materializedPart } from '../storage/materialized-home.js';
 import { pullHome } from '../storage/naive-pull.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 import type { Feed } from './feed.js';
@@ -9,9 +10,12 @@ import { readLists } from './list-pages.js';
 
 /**
  * hybrid: lists of pushed authors merged with those of pulled ones. push: without the pulled ones, as far down as the
- * inbox reaches. pull: one plain query.
+ * inbox reaches. pull: one plain query. materialized: a view of home feeds, and what came since it was refreshed.
  */
-export type Strategy = 'hybrid' | 'push' | 'pull';
+export type Strategy = 'hybrid' | 'push' | 'pull' | 'materialized';
+
+/** Some more than the page needs, so that a few corrections do not cost another look at the view. */
+const spareCandidates = 8;
 
 /** What is read of a feed for one page, from wherever the strategy has it. */
 export class Collector {
@@ -27,10 +31,12 @@ export class Collector {
     this.#tools = tools;
     this.#sql = sql;
     this.#feed = feed;
-    this.#read =
-      strategy === 'pull'
-        ? (before, wanted) => this.#pull(before, wanted, goAround)
-        : (before, wanted) => this.#readLists(before, wanted);
+    this.#read = {
+      hybrid: (before: string, wanted: number) => this.#readLists(before, wanted),
+      push: (before: string, wanted: number) => this.#readLists(before, wanted),
+      pull: (before: string, wanted: number) => this.#pull(before, wanted, goAround),
+      materialized: (before: string, wanted: number) => this.#readMaterialized(before, wanted),
+    }[strategy];
   }
 
   /** Up to `wanted` activities below `before`, newest first. Fewer mean that there are no more. */
@@ -57,6 +63,22 @@ export class Collector {
     }
     metrics.cacheRead('floor');
     return [...activities, ...(await this.#readDatabase(completeDownTo, wanted - activities.length))];
+  }
+
+  /** From the view down to where it ends, below that as ever. */
+  async #readMaterialized(before: string, wanted: number): Promise<Activity[]> {
+    const activities: Activity[] = [];
+    let below = before;
+    for (let goesOn = true; goesOn && activities.length < wanted; ) {
+      const count = wanted - activities.length + spareCandidates;
+      const part = await materializedPart(this.#sql, this.#feed.reader, below, count);
+      activities.push(...(part?.activities ?? []));
+      below = part?.completeDownTo ?? below;
+      goesOn = part?.goesOn === true;
+    }
+    return activities.length >= wanted
+      ? activities
+      : [...activities, ...(await this.#readDatabase(below, wanted - activities.length))];
   }
 
   #readDatabase(before: string, limit: number): Promise<Activity[]> {

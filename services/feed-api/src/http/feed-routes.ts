@@ -1,5 +1,5 @@
 import { userIdSchema } from '@tideline/shared/activity';
-import { type Api, notImplemented, type Reply } from '@tideline/shared/http/api';
+import type { Api, Reply } from '@tideline/shared/http/api';
 import { callingUser } from '@tideline/shared/http/authenticate';
 import type { Request } from 'express';
 import { z } from 'zod';
@@ -42,20 +42,17 @@ export function addFeedRoutes(api: Api, tools: FeedTools, links: PublicLinks): v
       path: '/v1/feeds/home',
       tag: 'Feeds',
       summary: "The caller's home feed",
-      description: `${aggregationNote}\n\n${negotiationNote}\n\n\`strategy=materialized\` is not built yet and answers 501.`,
+      description: `${aggregationNote}\n\n${negotiationNote}`,
       scope: 'read',
       query: homeQuery,
       headers: goAroundHeader,
       replies: feedReplies,
-      errors: ['invalid_cursor', 'not_implemented'],
+      errors: ['invalid_cursor'],
       etag: true,
     },
     async ({ principal, query, request }) => {
       const reader = callingUser(request, principal);
       const { strategy, aggregate, ...page } = query;
-      if (strategy === 'materialized') {
-        throw notImplemented('strategy=materialized');
-      }
       const wanted = { ...page, goAround: goesAround(request) };
       return feedReply(request, links, await readHomeFeed(tools, reader, { strategy, aggregate }, wanted));
     },
