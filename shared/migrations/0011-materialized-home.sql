@@ -98,3 +98,6 @@ grant insert on contents_since_refresh to tideline_fanout;
 
 revoke execute on function begin_noting_for_home(), refresh_materialized_home(), end_materialized_home() from public;
 grant execute on function begin_noting_for_home(), refresh_materialized_home(), end_materialized_home() to tideline_fanout;
+
+-- Made before the audit was.
+select audit_table('retention');
