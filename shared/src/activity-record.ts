@@ -99,7 +99,8 @@ const objectSchema = z.looseObject({
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
-const recordSchema = z.discriminatedUnion('kind', [
+/** Also what the AsyncAPI document is made of. */
+export const recordSchema = z.discriminatedUnion('kind', [
   contentSchema,
   followSchema,
   relationSchema,
@@ -167,6 +168,9 @@ const knownFields = new Map(
 /** The fields of a record that this release does not know: a newer one, or another producer, has written them. */
 export function unknownFieldsOf(record: ActivityRecord): Record<string, unknown> | undefined {
   const known = knownFields.get(record.kind);
-  const unknown = Object.entries(record).filter(([name]) => known?.has(name) !== true);
-  return unknown.length === 0 ? undefined : Object.fromEntries(unknown);
+  const names = Object.keys(record).filter((name) => known?.has(name) !== true);
+  if (names.length === 0) {
+    return undefined;
+  }
+  return Object.fromEntries(Object.entries(record).filter(([name]) => names.includes(name)));
 }

@@ -5,7 +5,16 @@ import { exitMeanings, exitStatus } from './exit-status.js';
 import { tidelineProgram } from './program.js';
 
 /** What changes something and says so in sentences. Everything else is read, by people and by scripts. */
-const writing = ['setup', 'keys create', 'keys revoke', 'import git', 'import ndjson', 'seed'];
+const writing = [
+  'setup',
+  'keys create',
+  'keys revoke',
+  'import git',
+  'import ndjson',
+  'seed',
+  'dead-letters replay',
+  'dead-letters discard',
+];
 
 const commands = leavesOf(tidelineProgram(), '');
 

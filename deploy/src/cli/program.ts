@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAuditCommand } from './audit-command.js';
+import { addDeadLettersCommand } from './dead-letters-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { exitStatusText } from './exit-status.js';
 import { addImportCommand } from './import-command.js';
@@ -43,6 +44,7 @@ export function tidelineProgram(): Command {
   addVerifyCommand(program);
   addRebuildCommand(program);
   addDoctorCommand(program);
+  addDeadLettersCommand(program);
 
   return program;
 }

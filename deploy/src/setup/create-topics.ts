@@ -7,9 +7,12 @@ import { type Admin, connectToKafka } from './kafka-admin.js';
 import type { Report } from './report.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
-const retentionMs = 7 * dayMs;
+export const retentionMs = 7 * dayMs;
 /** Longer: somebody has to look at them. */
-const deadLetterRetentionMs = 30 * dayMs;
+export const deadLetterRetentionMs = 30 * dayMs;
+
+/** A letter is a record, which may be as large as a broker takes by default (1 MiB), and its headers. */
+export const letterSizeMaxBytes = 2 * 1024 * 1024;
 
 const leadersTimeoutMs = 30_000;
 const leadersPollMs = 20;
@@ -33,12 +36,13 @@ export async function createTopics(client: pg.Client, config: TopicsConfig, repo
     } else {
       // Recorded first: offsets begin anew with the topic, and must never be taken for those of the generation before.
       const generation = await beginGeneration(client, topic, config.partitions);
-      await createTopic(admin, topic, config.partitions, retentionMs, config.replicationFactor);
+      await createTopic(admin, topic, config.partitions, { 'retention.ms': retentionMs }, config.replicationFactor);
       report(`created the topic ${topic}: ${config.partitions} partitions, generation ${generation}`);
     }
     const deadLetters = deadLetterTopic(config.namespace);
     if (!existing.has(deadLetters)) {
-      await createTopic(admin, deadLetters, 1, deadLetterRetentionMs, config.replicationFactor);
+      const settings = { 'retention.ms': deadLetterRetentionMs, 'max.message.bytes': letterSizeMaxBytes };
+      await createTopic(admin, deadLetters, 1, settings, config.replicationFactor);
       report(`created the topic ${deadLetters}`);
     }
   });
@@ -66,11 +70,11 @@ async function createTopic(
   admin: Admin,
   topic: string,
   numPartitions: number,
-  retention: number,
+  ownSettings: Record<string, number>,
   replicationFactor: number,
 ): Promise<void> {
   const settings = {
-    'retention.ms': retention,
+    ...ownSettings,
     // One replica may be away without stopping writes; an acknowledged record survives the loss of another.
     'min.insync.replicas': Math.max(1, replicationFactor - 1),
     'unclean.leader.election.enable': false,

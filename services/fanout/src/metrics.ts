@@ -1,9 +1,7 @@
+import { type DeadLetterStage, deadLetterStages } from '@tideline/shared/dead-letter-headers';
 import { durationBuckets } from '@tideline/shared/metrics';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** Where a record was given up. version: a newer release wrote it. */
-const deadLetterStages = ['version', 'decode', 'apply'] as const;
-export type DeadLetterStage = (typeof deadLetterStages)[number];
 /** undecided: what differs may be on its way, and did not arrive in time. */
 const verifyResults = ['equal', 'different', 'undecided'] as const;
 type VerifyResult = (typeof verifyResults)[number];

@@ -82,7 +82,12 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
   }, logger);
   await cache.start();
   const inboxes = new InboxWriter({ cache, inboxCap: config.inboxCap });
-  const deadLetters = new DeadLetters(kafka, deadLetterTopic(config.namespace), topic);
+  const deadLetters = new DeadLetters({
+    kafka,
+    topic: deadLetterTopic(config.namespace),
+    sourceTopic: topic,
+    groupId,
+  });
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
   consumer = new ActivityConsumer({
     kafka,

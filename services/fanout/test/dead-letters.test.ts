@@ -3,7 +3,7 @@ import { activityIdMinter } from '@tideline/shared/activity-id';
 import { type ContentRecord, recordVersion } from '@tideline/shared/activity-record';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
-import { deadLetterTopic } from '@tideline/shared/topics';
+import { deadLetterTopic, fanoutGroup } from '@tideline/shared/topics';
 import { readMetrics } from '@tideline/testing/metrics-page';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
@@ -146,6 +146,16 @@ test('of a batch the bad records go to the dead letters, each with its reason, a
       traceparent: 'not-touched',
     });
     expect(headers['tideline-error-message']).toMatch(/\S/);
+    // The same for tools that know Kafka Connect.
+    expect(headers).toMatchObject({
+      '__connect.errors.topic': platform.topic,
+      '__connect.errors.partition': String(partition),
+      '__connect.errors.offset': headers['tideline-offset'],
+      '__connect.errors.connector.name': fanoutGroup(platform.namespace),
+      '__connect.errors.stage': headers['tideline-stage'] === 'apply' ? 'TASK_PUT' : 'VALUE_CONVERTER',
+      '__connect.errors.exception.class.name': headers['tideline-error-class'],
+      '__connect.errors.exception.message': headers['tideline-error-message'],
+    });
   }
 });
 
@@ -161,6 +171,42 @@ test('the offset behind a dead letter is committed: another consumer does not me
   expect(await feedOf('restarted')).toHaveLength(2);
   expect(deadLetters).toHaveLength(lettersBefore + 2);
 });
+
+test.each<[string, string | undefined]>([
+  ['in a topic that takes it, whole', undefined],
+  ['in one that does not, without its value', String(1024 * 1024)],
+])('a record that fills a message goes aside as well, and does not stop its partition: %s', async (_where, limit) => {
+  if (limit !== undefined) {
+    await limitLetters(limit);
+  }
+  const lettersBefore = deadLetters.length;
+  const sizeMaxBytes = 1024 * 1024 - 200;
+  await send([message('x'.repeat(sizeMaxBytes))]);
+  await send([message(content(`behind-${limit}`))]);
+  await platform.settle();
+  expect(await feedOf(`behind-${limit}`)).toHaveLength(1);
+  await waitUntil('it is there', () => deadLetters.length === lettersBefore + 1);
+  const letter = deadLetters.at(-1);
+  expect(letter?.value?.length).toBe(limit === undefined ? sizeMaxBytes : undefined);
+  expect(headersOf(letter ?? ({} as KafkaMessage))).toMatchObject({
+    'tideline-error-class': 'SyntaxError',
+    ...(limit === undefined ? {} : { 'tideline-omitted-bytes': String(sizeMaxBytes) }),
+  });
+});
+
+/** As an operator may have set the dead-letter topic up. */
+async function limitLetters(sizeMaxBytes: string): Promise<void> {
+  await platform.admin.alterConfigs({
+    validateOnly: false,
+    resources: [
+      {
+        type: 2, // a topic
+        name: deadLetterTopic(platform.namespace),
+        configEntries: [{ name: 'max.message.bytes', value: sizeMaxBytes }],
+      },
+    ],
+  });
+}
 
 test('dead letters are counted by stage', async () => {
   const sumOf = async (stage: string) =>

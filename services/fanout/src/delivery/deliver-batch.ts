@@ -7,7 +7,7 @@ import { writeContentResults, writeControlResults } from './delivery-results.js'
 import { endKeptPages } from './kept-pages.js';
 import { applyFollowNotifications } from './notifications.js';
 import { recordPulledContents } from './pulled-news.js';
-import { type LoggedRecord, sortOut } from './record-batch.js';
+import { type LoggedRecord, positionOf, sortOut } from './record-batch.js';
 import { crossThreshold } from './threshold-crossing.js';
 
 /**
@@ -42,7 +42,9 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   ]);
   await recordPulledContents(delivery, batch, persisted, contents, delivered);
   await metrics.timed('results', () => writeContentResults(delivery, batch, loaded, delivered));
-  metrics.contentsDelivered(batch.contents.map(({ record }) => record.acceptedAt));
+  // What was replayed waited for an operator, and says nothing of how fresh feeds are.
+  const inTurn = batch.contents.filter(({ replayedAt }) => replayedAt === undefined);
+  metrics.contentsDelivered(inTurn.map(({ record }) => record.acceptedAt));
 
   await metrics.timed('follows', () => applyFollowChanges(delivery, persisted.follows));
   await metrics.timed('notifications', () => applyFollowNotifications(delivery, persisted.begunFollows));
@@ -52,6 +54,6 @@ export async function deliverBatch(delivery: Delivery, records: readonly LoggedR
   const last = records.at(-1);
   if (last !== undefined) {
     const authorsNow = new Map([...loaded, ...changed]);
-    await metrics.timed('threshold', () => crossThreshold(delivery, authorsNow, last.version));
+    await metrics.timed('threshold', () => crossThreshold(delivery, authorsNow, positionOf(last)));
   }
 }

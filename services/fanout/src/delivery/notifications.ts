@@ -3,7 +3,7 @@ import { activityIdToBytes, timestampOf } from '@tideline/shared/activity-id';
 import { applyTombstones, type Tombstone } from '@tideline/shared/projections';
 import { ListUpdates } from '../inbox/list-updates.js';
 import { markPurged } from '../storage/activity-reader.js';
-import type { BegunFollow } from '../storage/follow-history.js';
+import { type BegunFollow, isOver } from '../storage/follow-history.js';
 import { writeBodies } from './bodies.js';
 import type { Delivery } from './delivery.js';
 
@@ -14,12 +14,9 @@ import type { Delivery } from './delivery.js';
  */
 export async function applyFollowNotifications(delivery: Delivery, begun: readonly BegunFollow[]): Promise<void> {
   const { database, inboxes, hold } = delivery;
-  const standing = begun.filter(({ endedBy, isEnding, isDeleted }) => endedBy === undefined && !isEnding && !isDeleted);
+  const standing = begun.filter((follow) => !isOver(follow) && !follow.isEnding && !follow.isDeleted);
   await writeBodies(delivery, standing.map(bodyOf));
-  await removeFollows(
-    delivery,
-    begun.filter(({ endedBy }) => endedBy !== undefined),
-  );
+  await removeFollows(delivery, begun.filter(isOver));
   await inboxes.insert(hold, listUpdates(standing), 'accept');
   // Readers know what was ended by its tombstone until it is out: ingest has written it, or will find it here.
   const tombstones = begun.flatMap(tombstoneOf);

@@ -1,6 +1,6 @@
 import type { ActivityRecord, ContentRecord, RelationRecord } from '@tideline/shared/activity-record';
 import { expect, test } from 'vitest';
-import { activityOf, type LoggedRecord, sortOut } from './record-batch.js';
+import { activityOf, type LoggedRecord, positionOf, sortOut } from './record-batch.js';
 
 const envelope = { v: 1 as const, callerId: 'c', requestId: 'r', acceptedAt: 0 };
 const idOf = (n: number) => `018c2b1c-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -116,6 +116,28 @@ test('deletes of one activity by two authors are two', () => {
     [idOf(2), 'a'],
   ]);
   expect(batch.controls).toHaveLength(4);
+});
+
+test('what is replayed stands where it stood first: it does not win against what came after that', () => {
+  const [early, late, first, second] = logged(
+    follow('unfollow', 'b', 'a'),
+    name('a', 'late'),
+    follow('follow', 'b', 'a'),
+    name('a', 'early'),
+  ).map((each, i) => ({
+    ...each,
+    version: { generation: 1, partition: 0, offset: i < 2 ? 10 + i : i },
+    ...(i < 2 ? {} : { replayedAt: { generation: 1, partition: 0, offset: 10 + i } }),
+  }));
+  const batch = sortOut([early, late, first, second].filter((each) => each !== undefined));
+  expect(batch.follows.map(({ record }) => record.verb)).toEqual(['unfollow']);
+  expect(batch.users.map(({ record }) => record.name)).toEqual(['late']);
+  expect(batch.controls.map((control) => [control.version.offset, positionOf(control).offset])).toEqual([
+    [2, 12],
+    [3, 13],
+    [10, 10],
+    [11, 11],
+  ]);
 });
 
 test('an empty batch is empty', () => {

@@ -17,9 +17,16 @@ import { relationVerbs } from '@tideline/shared/projections';
 export interface LoggedRecord<Record extends ActivityRecord = ActivityRecord> {
   record: Record;
   version: LogVersion;
+  /** Of one that was given up and is replayed, where its copy stands; `version` is where it stood first. */
+  replayedAt?: LogVersion;
 }
 
-/** Records of one partition, sorted out by what they change. Within each list they are in log order. */
+/** Where on the log this is: what was done before it was before it, whatever its version. */
+export function positionOf({ version, replayedAt }: LoggedRecord): LogVersion {
+  return replayedAt ?? version;
+}
+
+/** Records of one partition, sorted out by what they change. Within each list they are in the order of their versions. */
 export interface RecordBatch {
   /** Unique by id: the first copy counts. */
   contents: LoggedRecord<ContentRecord>[];
@@ -44,32 +51,32 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
   const users = new Map<string, LoggedRecord<UserRecord>>();
   const objects = new Map<string, LoggedRecord<ObjectRecord>>();
   const controls: RecordBatch['controls'] = [];
-  for (const { record, version } of records) {
+  for (const { record, ...place } of inOrder(records)) {
     switch (record.kind) {
       case 'content':
         if (!contents.has(record.id)) {
-          contents.set(record.id, { record, version });
+          contents.set(record.id, { record, ...place });
         }
         break;
       case 'follow':
-        controls.push({ record, version });
-        follows.set(`${record.actorId} ${record.objectId}`, { record, version });
+        controls.push({ record, ...place });
+        follows.set(`${record.actorId} ${record.objectId}`, { record, ...place });
         break;
       case 'relation':
-        controls.push({ record, version });
-        relations.set(`${relationVerbs[record.verb].kind} ${record.actorId} ${record.objectId}`, { record, version });
+        controls.push({ record, ...place });
+        relations.set(`${relationVerbs[record.verb].kind} ${record.actorId} ${record.objectId}`, { record, ...place });
         break;
       case 'delete':
-        controls.push({ record, version });
-        deletes.set(`${record.objectId} ${record.authorId}`, { record, version });
+        controls.push({ record, ...place });
+        deletes.set(`${record.objectId} ${record.authorId}`, { record, ...place });
         break;
       case 'user':
-        controls.push({ record, version });
-        users.set(record.objectId, { record, version });
+        controls.push({ record, ...place });
+        users.set(record.objectId, { record, ...place });
         break;
       case 'object':
-        controls.push({ record, version });
-        objects.set(objectName(record.objectType, record.objectId), { record, version });
+        controls.push({ record, ...place });
+        objects.set(objectName(record.objectType, record.objectId), { record, ...place });
         break;
     }
   }
@@ -82,6 +89,14 @@ export function sortOut(records: readonly LoggedRecord[]): RecordBatch {
     users: [...users.values()],
     objects: [...objects.values()],
   };
+}
+
+/** Log order is the order of versions but for records that are replayed. */
+function inOrder(records: readonly LoggedRecord[]): readonly LoggedRecord[] {
+  if (records.every(({ replayedAt }) => replayedAt === undefined)) {
+    return records;
+  }
+  return records.toSorted(({ version: a }, { version: b }) => a.generation - b.generation || a.offset - b.offset);
 }
 
 /** What feeds keep of a content record. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeRecord, recordHeaders } from '@tideline/shared/activity-record';
 import { isDatabaseDown } from '@tideline/shared/database';
+import { type DeadLetterStage, digestOfValue } from '@tideline/shared/dead-letter-headers';
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import type { Logger } from '@tideline/shared/logger';
 import { UnknownRecordVersionError } from '@tideline/shared/record-versions';
@@ -9,9 +10,12 @@ import kafkajs from 'kafkajs';
 import { deliverBatch } from '../delivery/deliver-batch.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PartitionOwner } from '../delivery/partition-owner.js';
-import type { LoggedRecord } from '../delivery/record-batch.js';
-import type { DeadLetterStage, FanoutMetrics } from '../metrics.js';
+import { type LoggedRecord, positionOf } from '../delivery/record-batch.js';
+import { ReplayRefusedError } from '../delivery/replay-refused.js';
+import type { FanoutMetrics } from '../metrics.js';
+import { isDecided } from '../storage/dead-letter-decisions.js';
 import type { DeadLetters } from './dead-letters.js';
+import { type Arrival, arrivedAt, asReplayed, saysReplayed } from './replays.js';
 
 const { KafkaJSError } = kafkajs;
 
@@ -51,33 +55,57 @@ export async function workOnBatch(
   messages: readonly KafkaMessage[],
   lease: BatchLease,
 ): Promise<BatchOutcome> {
-  const records: LoggedMessage[] = [];
+  const records: ArrivedRecord[] = [];
   for (const message of messages) {
-    try {
-      records.push({ ...decode(tools.generation, owner.partition, message), message });
-    } catch (error) {
-      const stage = error instanceof UnknownRecordVersionError ? 'version' : 'decode';
-      const outcome = await deadLetter(tools, owner.partition, message, error, stage, lease);
-      if (outcome !== 'done') {
-        return outcome;
-      }
+    const place = { generation: tools.generation, partition: owner.partition, offset: Number(message.offset) };
+    const outcome = await takeIn(tools, arrivedAt(place, message), lease, records);
+    if (outcome !== 'done') {
+      return outcome;
     }
   }
   return applyOrIsolate(tools, owner, records, lease);
 }
 
-interface LoggedMessage extends LoggedRecord {
-  message: KafkaMessage;
+interface ArrivedRecord extends LoggedRecord, Arrival {}
+
+/** Adds the record of a message to `records`, or sends it to the dead letters. */
+async function takeIn(
+  tools: BatchTools,
+  arrived: Arrival,
+  lease: BatchLease,
+  records: ArrivedRecord[],
+): Promise<BatchOutcome> {
+  let arrival = arrived;
+  try {
+    if (saysReplayed(arrived)) {
+      const outcome = await untilAvailable(tools, lease, async () => {
+        arrival = await asReplayed(tools.delivery.database, arrived);
+      });
+      if (outcome !== 'done') {
+        return outcome;
+      }
+    }
+    records.push({ ...arrival, record: decodeRecord(arrival.message.value) });
+    return 'done';
+  } catch (error) {
+    if (error instanceof KafkaJSError) {
+      throw error;
+    }
+    return deadLetter(tools, arrival, error, stageOf(error, 'decode'), lease);
+  }
 }
 
-function decode(generation: number, partition: number, message: KafkaMessage): LoggedRecord {
-  return { record: decodeRecord(message.value), version: { generation, partition, offset: Number(message.offset) } };
+function stageOf(error: unknown, otherwise: DeadLetterStage): DeadLetterStage {
+  if (error instanceof ReplayRefusedError) {
+    return 'replay';
+  }
+  return error instanceof UnknownRecordVersionError ? 'version' : otherwise;
 }
 
 async function applyOrIsolate(
   tools: BatchTools,
   owner: PartitionOwner,
-  records: readonly LoggedMessage[],
+  records: readonly ArrivedRecord[],
   lease: BatchLease,
 ): Promise<BatchOutcome> {
   const [first] = records;
@@ -91,7 +119,7 @@ async function applyOrIsolate(
       throw error;
     }
     if (records.length === 1) {
-      return deadLetter(tools, owner.partition, first.message, error, 'apply', lease);
+      return deadLetter(tools, first, error, stageOf(error, 'apply'), lease);
     }
     const middle = Math.ceil(records.length / 2);
     const outcome = await applyOrIsolate(tools, owner, records.slice(0, middle), lease);
@@ -111,8 +139,8 @@ async function apply(
   tools.logger.info(
     {
       partition: owner.partition,
-      firstOffset: records[0]?.version.offset,
-      lastOffset: records.at(-1)?.version.offset,
+      firstOffset: offsetOf(records[0]),
+      lastOffset: offsetOf(records.at(-1)),
       records: records.length,
       // All of them: by its id a request is followed from its own line to the batch that its records were in.
       requestIds: [...new Set(records.map(({ record }) => record.requestId))],
@@ -122,26 +150,29 @@ async function apply(
   );
 }
 
+function offsetOf(logged: LoggedRecord | undefined): number | undefined {
+  return logged === undefined ? undefined : positionOf(logged).offset;
+}
+
 async function deadLetter(
   tools: BatchTools,
-  partition: number,
-  message: KafkaMessage,
+  { message, version, replayedAt, attempts }: Arrival,
   error: unknown,
   stage: DeadLetterStage,
   lease: BatchLease,
 ): Promise<BatchOutcome> {
   const requestId = message.headers?.[recordHeaders.requestId]?.toString();
-  tools.logger.error(
-    { err: error, partition, offset: message.offset, requestId, stage },
-    'record goes to the dead letters',
-  );
-  const outcome = await untilAvailable(tools, lease, () =>
-    tools.deadLetters.send({ partition, message, error, stage, generation: tools.generation }),
-  );
-  if (outcome === 'done') {
+  const about = { err: error, version, replayedAt, attempts, requestId, stage };
+  return untilAvailable(tools, lease, async () => {
+    // One that is read again, as when the log is replayed, is no news to the operator who had it replayed or discarded.
+    if (await isDecided(tools.delivery.database, version, digestOfValue(message.value), attempts)) {
+      tools.logger.info(about, 'record went to the dead letters before, and somebody has decided about it');
+      return;
+    }
+    tools.logger.error(about, 'record goes to the dead letters');
+    await tools.deadLetters.send({ message, version, attempts, error, stage });
     tools.metrics.deadLettered(stage);
-  }
-  return outcome;
+  });
 }
 
 /** Repeats work while what it needs is away. Throws what repeating will not mend. */

@@ -15,10 +15,13 @@ export interface StoredContent {
 }
 
 const contentsSql = `
-  select a.id, a.actor_id as "actorId", a.audience as "to", a.object_owner_id as "objectOwnerId",
-    coalesce((a.log_generation, a.log_offset) <= (author.mode_generation, author.mode_offset), false) as "isDelivered"
+  select id, a.actor_id as "actorId", a.audience as "to", a.object_owner_id as "objectOwnerId",
+    coalesce(
+      (coalesce(r.replayed_generation, a.log_generation), coalesce(r.replayed_offset, a.log_offset))
+        <= (author.mode_generation, author.mode_offset), false) as "isDelivered"
   from activities a
   left join authors author on author.author_id = a.actor_id
+  left join replayed_records r using (log_generation, log_partition, log_offset, id)
   where a.id = any($1::uuid[]) and a.time between $2 and $3`;
 
 /** Those of these activities that exist. */

@@ -1,4 +1,4 @@
-import type { LogVersion } from '@tideline/shared/activity-record';
+import { type ActivityRecord, type LogVersion, unknownFieldsOf } from '@tideline/shared/activity-record';
 import { weekOfActivity } from '@tideline/shared/activity-weeks';
 import { type Database, prepared, type Queryable } from '@tideline/shared/database';
 import type { PartitionHold } from '@tideline/shared/feed-lists';
@@ -18,6 +18,7 @@ import type { StoredContent } from './activity-reader.js';
 import { type BegunFollow, readBegunFollows } from './follow-history.js';
 import { insertNotifications, replaceFollowNotifications } from './notification-writer.js';
 import { checkFence } from './partition-fences.js';
+import { noteReplays } from './replayed-records.js';
 
 /** What the database says about a batch once it is committed. */
 export interface PersistedBatch {
@@ -60,6 +61,7 @@ export async function persistBatch(
     const contents = contentsOf(batch, knownIds);
     await insertNotifications(transaction, contents);
     await noteContents(transaction, contents);
+    await noteReplays(transaction, batch);
     return {
       follows,
       begunFollows,
@@ -101,20 +103,20 @@ const insertContentsSql = `
   with input as (
     select * from unnest(
       $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-      $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[],
-      $17::integer[], $18::integer[], $19::bigint[]
+      $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bigint[],
+      $18::integer[], $19::integer[], $20::bigint[]
     ) as r (
       id, actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
-      object_owner_id, audience, metadata, foreign_id, caller_id, request_id, accepted_at,
+      object_owner_id, audience, metadata, other_fields, foreign_id, caller_id, request_id, accepted_at,
       log_generation, log_partition, log_offset)
   ), inserted as (
     insert into activities (
       id, time, actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
-      object_owner_id, audience, metadata, foreign_id, caller_id, request_id, accepted_at,
+      object_owner_id, audience, metadata, other_fields, foreign_id, caller_id, request_id, accepted_at,
       log_generation, log_partition, log_offset)
     select
       id, activity_time(id), actor_id, verb, object_type, object_id, object_title, target_type, target_id, target_title,
-      object_owner_id, audience::text[], metadata::jsonb, foreign_id, caller_id, request_id,
+      object_owner_id, audience::text[], metadata::jsonb, other_fields::jsonb, foreign_id, caller_id, request_id,
       to_timestamp(accepted_at / 1000.0), log_generation, log_partition, log_offset
     from input
     where activity_time(id) >= (select horizon from retention)
@@ -122,7 +124,7 @@ const insertContentsSql = `
     returning id
   ), weeks as (
     insert into author_weeks (author_id, week)
-    select author_id, week from unnest($20::text[], $21::integer[]) as w (author_id, week)
+    select author_id, week from unnest($21::text[], $22::integer[]) as w (author_id, week)
     where timestamptz 'epoch' + week * interval '7 days' >= (select horizon from retention)
     on conflict do nothing
   )
@@ -159,6 +161,7 @@ async function insertContents(transaction: Queryable, contents: RecordBatch['con
       // Array literals, because arrays of different lengths are no array of arrays. Quoted: a user may be called null.
       records.map((record) => (record.to === undefined ? null : `{${record.to.map((id) => `"${id}"`).join(',')}}`)),
       records.map((record) => (record.metadata === undefined ? null : JSON.stringify(record.metadata))),
+      records.map(otherFields),
       records.map((record) => record.foreignId ?? null),
       records.map((record) => record.callerId),
       records.map((record) => record.requestId),
@@ -183,16 +186,16 @@ function authorWeeks(records: readonly { id: string; actorId: string }[]): { aut
 
 const insertControlsSql = `
   insert into control_activities (
-    id, actor_id, verb, object_type, object_id, author_id, metadata, caller_id, request_id, accepted_at,
+    id, actor_id, verb, object_type, object_id, author_id, metadata, other_fields, caller_id, request_id, accepted_at,
     log_generation, log_partition, log_offset)
   select
-    id, actor_id, verb, object_type, object_id, author_id, metadata::jsonb, caller_id, request_id,
+    id, actor_id, verb, object_type, object_id, author_id, metadata::jsonb, other_fields::jsonb, caller_id, request_id,
     to_timestamp(accepted_at / 1000.0), log_generation, log_partition, log_offset
   from unnest(
     $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::bigint[], $11::integer[], $12::integer[], $13::bigint[]
+    $10::text[], $11::bigint[], $12::integer[], $13::integer[], $14::bigint[]
   ) as r (
-    id, actor_id, verb, object_type, object_id, author_id, metadata, caller_id, request_id, accepted_at,
+    id, actor_id, verb, object_type, object_id, author_id, metadata, other_fields, caller_id, request_id, accepted_at,
     log_generation, log_partition, log_offset)
   on conflict do nothing`;
 
@@ -210,6 +213,7 @@ async function insertControls(transaction: Queryable, controls: RecordBatch['con
       records.map((record) => record.objectId),
       records.map((record) => (record.kind === 'delete' ? record.authorId : record.objectId)),
       records.map(controlMetadata),
+      records.map(otherFields),
       records.map((record) => record.callerId),
       records.map((record) => record.requestId),
       records.map((record) => record.acceptedAt),
@@ -235,6 +239,11 @@ function controlMetadata(record: RecordBatch['controls'][number]['record']): str
     case 'delete':
       return null;
   }
+}
+
+function otherFields(record: ActivityRecord): string | null {
+  const fields = unknownFieldsOf(record);
+  return fields === undefined ? null : JSON.stringify(fields);
 }
 
 function versionColumns(logged: readonly { version: LogVersion }[]): number[][] {

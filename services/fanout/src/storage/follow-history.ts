@@ -10,6 +10,8 @@ export interface BegunFollow {
   followeeId: string;
   /** The unfollow; undefined: it stands, as far as the log was read. */
   endedBy?: LogVersion;
+  /** It began none, because who followed did so already. Said where a replay may have made it so after it notified. */
+  isRepetition?: true;
   /** An unfollow is acknowledged whose record is still to come. */
   isEnding: boolean;
   /** Its follower deleted the record. */
@@ -64,7 +66,10 @@ export async function readBegunFollows(transaction: Queryable, batch: RecordBatc
       pairs.map(({ version }) => version.offset),
     ]),
   );
-  return followsOf(turns);
+  return followsOf(
+    turns,
+    batch.controls.some(({ replayedAt }) => replayedAt !== undefined),
+  );
 }
 
 /** The first record of each pair in the batch. */
@@ -80,8 +85,13 @@ function pairsOf({ controls }: RecordBatch): RecordBatch['controls'] {
   return [...pairs.values()];
 }
 
-/** Of turns in order. */
-function followsOf(turns: readonly TurnRow[]): BegunFollow[] {
+/** Whether nobody is notified of a follow any more. */
+export function isOver({ endedBy, isRepetition }: BegunFollow): boolean {
+  return endedBy !== undefined || isRepetition === true;
+}
+
+/** Of turns in order. Only what is replayed takes a place before what was there already. */
+function followsOf(turns: readonly TurnRow[], withRepetitions: boolean): BegunFollow[] {
   const begun: BegunFollow[] = [];
   const standing = new Map<string, BegunFollow>();
   for (const { verb, generation, partition, offset, ...follow } of turns) {
@@ -90,6 +100,8 @@ function followsOf(turns: readonly TurnRow[]): BegunFollow[] {
     if (verb === 'follow' && current === undefined) {
       standing.set(pair, follow);
       begun.push(follow);
+    } else if (verb === 'follow' && withRepetitions) {
+      begun.push({ ...follow, isRepetition: true });
     } else if (verb === 'unfollow' && current !== undefined) {
       current.endedBy = { generation, partition, offset };
       standing.delete(pair);

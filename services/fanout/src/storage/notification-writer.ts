@@ -1,6 +1,6 @@
 import { prepared, type Queryable } from '@tideline/shared/database';
 import type { StoredContent } from './activity-reader.js';
-import type { BegunFollow } from './follow-history.js';
+import { type BegunFollow, isOver } from './follow-history.js';
 
 /** Whom a content notifies: those it is for, or where it is for everybody the owner of its object. Never its actor. */
 export function notifiedBy({ actorId, to, objectOwnerId }: StoredContent): string[] {
@@ -54,7 +54,7 @@ const deleteSql = `
 
 /** Notifies of the follows that stand, and not any more of those that ended. */
 export async function replaceFollowNotifications(transaction: Queryable, begun: readonly BegunFollow[]): Promise<void> {
-  const ended = begun.filter(({ endedBy }) => endedBy !== undefined);
+  const ended = begun.filter(isOver);
   if (ended.length > 0) {
     await transaction.none(
       prepared('delete-notifications', deleteSql, [
@@ -63,7 +63,7 @@ export async function replaceFollowNotifications(transaction: Queryable, begun: 
       ]),
     );
   }
-  const standing = begun.filter(({ endedBy, isEnding }) => endedBy === undefined && !isEnding);
+  const standing = begun.filter((follow) => !isOver(follow) && !follow.isEnding);
   await insert(
     transaction,
     true,
