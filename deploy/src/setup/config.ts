@@ -10,7 +10,7 @@ import {
 } from '@tideline/shared/config';
 
 /** The topic cannot be repartitioned without draining it, so there are more partitions than consumers need today. */
-const partitionsDefault = 12;
+export const partitionsDefault = 12;
 
 const settings = {
   TIDELINE_DATABASE_URL: serverSettings.TIDELINE_DATABASE_URL,
