@@ -98,7 +98,7 @@ async function examineAll({ database, redis, kafka, examination, options }: Pati
       await area('consumer group', () => examineGroup(kafka, { ...options, namespace }, examination));
     }
     if (topics.has(deadLetterTopic(namespace))) {
-      await area('dead letters', () => examineDeadLetters(kafka, namespace, examination));
+      await area('dead letters', () => examineDeadLetters({ database, kafka }, namespace, examination));
     }
   }
   if (database !== undefined && redis !== undefined && options.services) {
