@@ -159,7 +159,6 @@ const unaudited = {
   follows_since_refresh: 'follow from what is audited',
   materialized_home_state: 'when a view was refreshed',
   replayed_records: 'only added to, with its time',
-  retention: 'not yet: its migration has to ask for it',
 };
 
 test('every table is under the audit but those that say nothing of their own', async () => {
