@@ -154,7 +154,6 @@ const unaudited = {
   migrations: 'what set-up applied, with its time',
   migration_checksums: 'as its migrations',
   rebuild_steps: 'what is under way',
-  replayed_records: 'follow from the log',
   contents_since_refresh: 'follow from events',
   follows_since_refresh: 'follow from what is audited',
   materialized_home_state: 'when a view was refreshed',
