@@ -56,6 +56,7 @@ test('set-up makes what is missing, and a second one finds nothing to do', async
   expect(await linesOf(config)).toEqual([
     expect.stringContaining('created the database'),
     ...migrations.map((name) => `applied the migration ${name}`),
+    expect.stringMatching(/^TimescaleDB is of the (Apache|community) edition/),
     expect.stringMatching(/created the topic \S+\.activities: 2 partitions, generation 1/),
     expect.stringMatching(/created the topic \S+\.activities\.dlq/),
   ]);

@@ -77,8 +77,13 @@ export async function readSchemaLines(database: pg.ClientBase): Promise<SchemaLi
   const { rows: schemas } = await database.query<{ name: string }>('select quote_ident(current_schema()) as name');
   const prefix = `${schemas[0]?.name ?? 'public'}.`;
   return rows
-    .map(({ name, definition }) => ({ name, definition: definition.replaceAll(prefix, '') }))
+    .map(({ name, definition }) => ({ name, definition: asInBothEditions(name, definition.replaceAll(prefix, '')) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** In the community edition the key of activities has the author as well (setup/use-edition.ts). */
+function asInBothEditions(name: string, definition: string): string {
+  return name.endsWith(' activities.activities_pkey') ? definition.replace(', actor_id)', ')') : definition;
 }
 
 /** A line each. */

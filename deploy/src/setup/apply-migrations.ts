@@ -21,9 +21,9 @@ const recordChecksum = `
 /**
  * Applies the files of `shared/migrations` that this database does not have yet, in one transaction. Throws
  * `configuration` where a file is another one than was applied: then nobody knows what the database has. So it does
- * where the user of the database may not do what a migration has to.
+ * where the user of the database may not do what a migration has to. Returns whether there were any.
  */
-export async function applyMigrations(client: pg.Client, report: Report): Promise<void> {
+export async function applyMigrations(client: pg.Client, report: Report): Promise<boolean> {
   const checksums = await checksumsOfMigrations();
   await client.query(createChecksums);
   await refuseChanges(client, checksums);
@@ -34,6 +34,7 @@ export async function applyMigrations(client: pg.Client, report: Report): Promis
   for (const { name } of applied) {
     report(`applied the migration ${name}`);
   }
+  return applied.length > 0;
 }
 
 function run(client: pg.Client): ReturnType<typeof runner> {

@@ -7,6 +7,7 @@ import { tellOfLostKeys } from './lost-keys.js';
 import { recordSettings } from './record-settings.js';
 import type { Report } from './report.js';
 import { withSetUpLock } from './set-up-lock.js';
+import { useEdition } from './use-edition.js';
 
 /**
  * Makes everything that the services expect to find: the database, its schema, the topics and the record of which
@@ -17,7 +18,8 @@ import { withSetUpLock } from './set-up-lock.js';
 export async function setUp(config: SetUpConfig, report: Report = () => undefined): Promise<void> {
   await createDatabase(config.databaseUrl, report);
   await withSetUpLock(config.databaseUrl, async (client) => {
-    await applyMigrations(client, report);
+    const isChanged = await applyMigrations(client, report);
+    await useEdition(client, isChanged, report);
     await recordSettings(client, config, report);
     await createTopics(client, config, report);
     await putDemoData(client, config.demo, report);
