@@ -43,7 +43,8 @@ interface CandidatesRow {
 /** Of candidates those that belong in the feed: the naive pull decides, as it stands now. */
 const amongSql = naivePull(
   activityColumns,
-  'a.id = any($<ids>::uuid[]) and a.time between activity_time($<lowest>) and activity_time($<highest>)',
+  `a.id = any($<ids>::uuid[]) and a.time between activity_time($<lowest>) and activity_time($<highest>)
+      and a.id >= $<horizon>`,
 );
 
 /** A part of a home feed, newest first, and from where on it is complete. */
