@@ -183,6 +183,10 @@ test('a post that was given up is put back between those before and after it, wi
   expect(rows).toEqual([{ log_generation: 1, log_partition: letter?.partition, log_offset: letter?.offset }]);
   expect(await listed()).toEqual([]);
   expect((await listed({ decided: true })).map(({ state }) => state)).toEqual(['applied', 'applied']);
+  expect(await deadLetters('discard', letter?.letter ?? '', '--reason', 'too late')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('was replayed') as string,
+  });
 });
 
 test('a follow that is replayed does not win against the unfollow after it, and says so nowhere', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { deadLetterHeaders, headersOfRecord } from '@tideline/shared/dead-letter-headers';
-import { unavailable } from '@tideline/shared/errors';
+import { TidelineError, unavailable } from '@tideline/shared/errors';
 import { LogProgress } from '@tideline/shared/log-progress';
 import { countApplied, decide } from './decisions.js';
 import type { Letter } from './letter.js';
@@ -74,7 +74,10 @@ export async function replayLetters(tools: LetterTools, which: Decided, options:
   return { sent, applied: Math.min(applied, sent), undecided: undecided && applied < sent, notReplayable };
 }
 
-/** Writes down that nothing is to become of letters, and why. Returns how many. Throws `unavailable`. */
+/**
+ * Writes down that nothing is to become of letters, and why. Returns how many. Throws `unavailable`, and `configuration` for a
+ * letter that was replayed: something has become of it.
+ */
 export async function discardLetters(
   tools: LetterTools,
   which: Decided,
@@ -83,6 +86,13 @@ export async function discardLetters(
 ): Promise<number> {
   let discarded = 0;
   await visitChosen(tools, which, options, async (letters) => {
+    const replayed = letters.find(({ decision }) => decision.state === 'replayed' || decision.state === 'applied');
+    if (replayed !== undefined) {
+      throw new TidelineError(
+        'configuration',
+        `The letter ${replayed.id} was replayed: if that failed, there is a newer letter to discard.`,
+      );
+    }
     await decide(tools.database, letters, 'discarded', reason);
     discarded += letters.length;
   });

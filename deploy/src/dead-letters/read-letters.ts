@@ -6,7 +6,7 @@ import type { LetterTools } from './letter-tools.js';
 /** The topic is read without a pause; where nothing comes for so long, Kafka does not answer. */
 const silenceMaxMs = 20_000;
 
-/** Offsets of a partition, from the first to before the second. */
+/** Offsets of a partition, from the first to before the second. What was read moves the first. */
 interface Range {
   from: number;
   to: number;
@@ -79,6 +79,8 @@ async function readAll(
           ({ offset }) => Number(offset) >= range.from && Number(offset) < range.to,
         );
         await visit(inRange.map((message) => letterOf(batch.partition, message)));
+        // A seek may come after the first batch, and then the same is read again.
+        range.from = Math.max(range.from, Number(batch.lastOffset()) + 1);
         resolveOffset(batch.lastOffset());
         await heartbeat();
       } catch (error) {
