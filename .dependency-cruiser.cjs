@@ -16,6 +16,13 @@ module.exports = {
       to: { path: '^services/([^/]+)/', pathNot: '^services/$1/' },
     },
     {
+      name: 'tools-know-one-door-of-fanout',
+      comment: 'What stores the log is one thing, whoever reads it.',
+      severity: 'error',
+      from: { path: '^deploy/src/' },
+      to: { path: '^services/', pathNot: '^services/fanout/src/kafka/log-replay\\.ts$' },
+    },
+    {
       name: 'shared-knows-no-service',
       severity: 'error',
       from: { path: '^shared/src/' },

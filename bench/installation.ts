@@ -7,7 +7,7 @@ import type { Cache } from '@tideline/shared/cache';
 import type { TestServers } from '@tideline/testing/test-servers';
 import { benchScript } from './bench-script.js';
 
-const removeKeys = benchScript('remove-keys');
+const removeSomeKeys = benchScript('remove-keys');
 
 /** What an installation is called and where its servers are, as every service takes it from its environment. */
 export interface Installation {
@@ -47,11 +47,15 @@ export async function install(urls: TestServers['urls'], settings: InstallationS
 /** Removes all of it. Nothing may use it any more. */
 export async function uninstall(installation: Installation, cache: Cache): Promise<void> {
   await tearDown(setUpConfig(installation));
-  const pattern = `${installation.TIDELINE_NAMESPACE}:*`;
-  let cursor = String(await cache.runOne(removeKeys, [], ['0', pattern]));
-  while (cursor !== '0') {
-    cursor = String(await cache.runOne(removeKeys, [], [cursor, pattern]));
-  }
+  await removeKeys(installation.TIDELINE_NAMESPACE, cache);
+}
+
+/** What a flush does, but to this installation alone. */
+export async function removeKeys(namespace: string, cache: Cache): Promise<void> {
+  let cursor = '0';
+  do {
+    cursor = String(await cache.runOne(removeSomeKeys, [], [cursor, `${namespace}:*`]));
+  } while (cursor !== '0');
 }
 
 function setUpConfig(installation: Installation) {

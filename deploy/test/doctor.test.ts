@@ -174,6 +174,7 @@ const faults: Record<string, Fault> = {
     'grant tideline_eraser to tideline_feed_api',
     'revoke tideline_eraser from tideline_feed_api',
   ),
+  'events that are missing': statements('events_missing', "select close_feeds('a test')", 'select open_feeds()'),
   'closed projections': statements('projections_closed', 'select close_projections()', 'select open_projections()'),
   'a database that does not wait for the disk': system('fsync'),
   'a database that can be half written': system('full_page_writes'),

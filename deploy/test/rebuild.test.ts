@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { publishProjections } from '@tideline/deploy/rebuild/publish-projections';
 import { rebuildProjections } from '@tideline/deploy/rebuild/rebuild-projections';
-import { randomNumbers } from '@tideline/testing/history';
-import type { PageBody } from '@tideline/testing/http-client';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
+import { firstPages, hashesOfFeeds, makeHistory, pollFeeds, users } from '@tideline/testing/whole-history';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 /** I12: whatever becomes of the projections, the events make the same feeds. */
 
-const users = Array.from({ length: 24 }, (_, i) => `u${i}`);
 const projections = [
   'follows',
   'relations',
@@ -26,7 +22,7 @@ let platform: Platform;
 beforeAll(async () => {
   // Some authors are pulled, some inboxes are cut; statements are refused while projections are closed.
   platform = await startPlatform({ followerThreshold: 12, inboxCap: 40, refusals: 'expected' });
-  await makeHistory();
+  await makeHistory(platform);
 });
 afterAll(() => platform.stop());
 
@@ -36,115 +32,11 @@ async function rebuild(): Promise<{ written: number; removed: number }> {
   return { written: report.written, removed: report.removed };
 }
 
-/** Everything that events can say, some of it twice or taken back. */
-async function makeHistory(): Promise<void> {
-  const random = randomNumbers(77);
-  const some = () => users[Math.floor(random() ** 2 * users.length)] ?? '';
-  const { ingest } = platform;
-  const follows = users.flatMap((followerId) =>
-    Array.from({ length: 10 }, () => ({ followerId, followeeId: some() })).filter(
-      ({ followeeId }) => followeeId !== followerId,
-    ),
-  );
-  await ingest.succeed('POST', '/v1/follows', { body: follows });
-  await platform.settle();
-  await ingest.succeed('PUT', '/v1/users/u1', { body: { name: 'One', avatar: 'https://example.org/1.png' } });
-  await ingest.succeed('PUT', '/v1/users/u1', { body: { name: 'Uno' } });
-  for (const id of ['a', 'b', 'c']) {
-    await ingest.succeed('PUT', `/v1/objects/photo/${id}`, {
-      body: { title: `Photo ${id}`, ownerId: `u${id.length}` },
-    });
-  }
-  const posts: { id: string; actorId: string }[] = [];
-  for (let batch = 0; batch < 8; batch += 1) {
-    const body = Array.from({ length: 50 }, (_, i) => ({
-      actorId: some(),
-      verb: i % 5 === 0 ? 'like' : 'post',
-      objectType: 'photo',
-      objectId: 'abc'[i % 3],
-      timestamp: Date.now() - Math.floor(random() * 90 * 86_400_000),
-      foreignId: `${batch}-${i}`,
-      ...(i % 11 === 0 ? { to: [some()] } : {}),
-    }));
-    const { items } = await ingest.succeed<{ items: { id: string }[] }>('POST', '/v1/activities', { body });
-    posts.push(...items.map(({ id }, i) => ({ id, actorId: body[i]?.actorId ?? '' })));
-  }
-  for (const { id, actorId } of posts.filter(() => random() < 0.1)) {
-    await ingest.succeed('DELETE', `/v1/activities/${id}`, { actAs: actorId });
-  }
-  for (let i = 0; i < 20; i += 1) {
-    const [actAs, other] = [some(), some()];
-    if (actAs !== other) {
-      await ingest.request('DELETE', `/v1/follows/${other}`, { actAs });
-      await ingest.succeed(i % 2 ? 'PUT' : 'DELETE', `/v1/${i % 3 ? 'mutes' : 'blocks'}/${other}`, { actAs });
-    }
-  }
-  await platform.settle();
-}
-
-/** By reader its whole home feed, pulled and hybrid, and its notifications, with all that a client sees of them. */
-async function hashesOfFeeds(): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
-  for (const reader of users) {
-    const feeds = [
-      await platform.feedApi.walk('/v1/feeds/home', reader, 50, { strategy: 'pull' }),
-      await platform.feedApi.walk('/v1/feeds/home', reader, 50),
-      await platform.feedApi.walk('/v1/feeds/notifications', reader, 50),
-    ];
-    const profile = await platform.feedApi.succeed<object>('GET', `/v1/users/${reader}`, { actAs: 'u0' });
-    // No event says when its projection was written first.
-    const text = JSON.stringify([feeds, { ...profile, createdAt: 0, updatedAt: 0 }]);
-    hashes[reader] = createHash('sha256').update(text).digest('hex');
-  }
-  return hashes;
-}
-
-/** Reads first pages of all readers until told to stop: how many were right, refused, and wrong. */
-function pollFeeds(right: ReadonlyMap<string, string>) {
-  const counts = { right: 0, refused: 0 };
-  const wrong: string[] = [];
-  let stopping = false;
-  const running = (async () => {
-    while (!stopping) {
-      for (const [reader, page] of right) {
-        const { status, body } = await platform.feedApi.request<PageBody>('GET', '/v1/feeds/home?limit=50', {
-          actAs: reader,
-        });
-        if (status === 503) {
-          counts.refused += 1;
-        } else if (JSON.stringify(body.items) === page) {
-          counts.right += 1;
-        } else {
-          wrong.push(`${reader}: ${status}, ${body.items?.length} items`);
-        }
-      }
-      await delay(1);
-    }
-  })();
-  return {
-    counts,
-    wrong,
-    async stop() {
-      stopping = true;
-      await running;
-    },
-  };
-}
-
-async function firstPages(): Promise<Map<string, string>> {
-  const pages = new Map<string, string>();
-  for (const reader of users) {
-    const { items } = await platform.feedApi.succeed<PageBody>('GET', '/v1/feeds/home?limit=50', { actAs: reader });
-    pages.set(reader, JSON.stringify(items));
-  }
-  return pages;
-}
-
 const emptied = () => platform.database.query(`truncate ${projections.join(', ')}`);
 
 test('every projection is emptied and Redis flushed under readers: the rebuild makes the same feeds, and nobody saw others', async () => {
-  const before = await hashesOfFeeds();
-  const polling = pollFeeds(await firstPages());
+  const before = await hashesOfFeeds(platform);
+  const polling = pollFeeds(platform, await firstPages(platform));
   await waitUntil('pages are read', () => polling.counts.right >= users.length);
 
   await emptied();
@@ -159,12 +51,12 @@ test('every projection is emptied and Redis flushed under readers: the rebuild m
   await polling.stop();
   expect(polling.wrong).toEqual([]);
   await platform.settle();
-  expect(await hashesOfFeeds()).toEqual(before);
+  expect(await hashesOfFeeds(platform)).toEqual(before);
 });
 
 test('what is right is not touched, and readers notice nothing', async () => {
   await platform.settle();
-  const polling = pollFeeds(await firstPages());
+  const polling = pollFeeds(platform, await firstPages(platform));
   expect(await rebuild()).toEqual({ written: 0, removed: 0 });
   const { right } = polling.counts;
   await waitUntil('pages are read', () => polling.counts.right >= right + users.length);
@@ -177,7 +69,7 @@ test('what is right is not touched, and readers notice nothing', async () => {
 });
 
 test('whatever somebody did to projections is undone', async () => {
-  const before = await hashesOfFeeds();
+  const before = await hashesOfFeeds(platform);
   for (const change of [
     `delete from follows where follower_id < 'u15'`,
     `update follows set active = not active where follower_id = 'u2'`,
@@ -202,7 +94,7 @@ test('whatever somebody did to projections is undone', async () => {
   expect(written).toBeGreaterThan(100);
   expect(removed).toBeGreaterThan(50);
   await platform.settle();
-  expect(await hashesOfFeeds()).toEqual(before);
+  expect(await hashesOfFeeds(platform)).toEqual(before);
 });
 
 test('while it runs, what is posted, followed and deleted is neither lost nor undone', async () => {
@@ -224,9 +116,9 @@ test('while it runs, what is posted, followed and deleted is neither lost nor un
   const feed = await platform.feedApi.walk('/v1/feeds/home', 'm7', 50);
   expect(feed.map(({ id }) => id)).toEqual(expect.arrayContaining(ids.slice(1)));
   expect(feed.map(({ id }) => id)).not.toContain(deleted);
-  const before = await hashesOfFeeds();
+  const before = await hashesOfFeeds(platform);
   expect(await rebuild()).toEqual({ written: 0, removed: 0 });
-  expect(await hashesOfFeeds()).toEqual(before);
+  expect(await hashesOfFeeds(platform)).toEqual(before);
 });
 
 test('one that is interrupted goes on behind what it did; emptying a projection undoes that', async () => {

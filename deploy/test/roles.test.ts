@@ -72,6 +72,7 @@ const grants: Record<string, Partial<Record<string, string>>> = {
   materialized_home_state: { fanout: 's', feed_api: 's' },
   migration_checksums: {},
   migrations: {},
+  missing_events: {},
   notification_marks: { feed_api: 'siu' },
   notifications: { fanout: 'sid', feed_api: 's' },
   objects: { ingest: 'siu', fanout: 'siu', feed_api: 's' },

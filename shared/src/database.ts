@@ -108,6 +108,11 @@ export function prepared(name: string, text: string, values: unknown[]): pgPromi
 /** What to do about an error of the database, by SQLSTATE; an unknown code is not retried. */
 const retryableStates: ReadonlySet<string> = new Set([
   refusedState, // the projections are closed, or a grant is missing: no record is to blame
+  '28000', // this login may not connect, or not take its role
+  '28P01', // its password is another one
+  '3D000', // no such database, nor in the next two lines such a table or function: it is being set up anew
+  '42P01',
+  '42883',
   '25P03', // idle in a transaction for too long: this process was frozen
   '40001', // serialization failure
   '40P01', // deadlock

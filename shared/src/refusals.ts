@@ -17,14 +17,15 @@ export function isUndefinedRole(error: unknown): boolean {
   );
 }
 
-const projectionNames = /\b(follows|relations|tombstones|users|objects|authors|author_weeks|notifications)\b/;
+const closedNames =
+  /\b(follows|relations|tombstones|users|objects|authors|author_weeks|notifications|(control_)?activities|activity_counts_\w+)\b/;
 
 /**
- * Projections were emptied, and no service reads them until they were rebuilt (`close_projections()`). The server names
- * the table in its message alone, in whatever language.
+ * Projections were emptied, or events are missing, and no service reads them until they are whole again
+ * (`close_projections()`, `close_feeds()`). The server names the table in its message alone, in whatever language.
  */
 export function isProjectionClosed(error: unknown): boolean {
-  return isRefused(error) && projectionNames.test(error.message);
+  return isRefused(error) && closedNames.test(error.message);
 }
 
 /** How a database was opened. */

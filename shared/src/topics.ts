@@ -11,3 +11,8 @@ export function deadLetterTopic(namespace: string): string {
 export function fanoutGroup(namespace: string): string {
   return `${namespace}.fanout`;
 }
+
+/** How far `tideline replay` is; gone once it is through. */
+export function replayGroup(namespace: string): string {
+  return `${namespace}.replay`;
+}

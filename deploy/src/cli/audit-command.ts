@@ -5,6 +5,7 @@ import { type AuditEntry, readAudit } from '../audit/read-audit.js';
 import { readDatabaseUrl } from '../keys/config.js';
 import { connectToDatabase } from '../setup/database-client.js';
 import { addExamples } from './examples.js';
+import { sinceOf } from './time-option.js';
 
 const limitDefault = 50;
 const limitMax = 100_000;
@@ -54,18 +55,6 @@ async function read(choice: Omit<AuditOptions, 'json'>): Promise<AuditEntry[]> {
   } finally {
     await client.end();
   }
-}
-
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function sinceOf(text: string): Date {
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const time = count === undefined ? Date.parse(text) : Date.now() - Number(count) * (unitsMs[unit] ?? 0);
-  // Date.parse takes "5" for a month.
-  if (Number.isNaN(time) || (count === undefined && !/^\d{4}-/.test(text))) {
-    throw new TidelineError('configuration', `--since: "${text}" is neither a time nor something like 90m, 24h or 7d.`);
-  }
-  return new Date(time);
 }
 
 function limitOf(text: string): number {

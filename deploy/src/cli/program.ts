@@ -7,6 +7,7 @@ import { addImportCommand } from './import-command.js';
 import { addInboxCommand } from './inbox-command.js';
 import { addKeysCommand } from './keys-command.js';
 import { addRebuildCommand } from './rebuild-command.js';
+import { addReplayCommand } from './replay-command.js';
 import { addSeedCommand } from './seed-command.js';
 import { addSetUpCommand } from './set-up-command.js';
 import { addVerifyCommand } from './verify-command.js';
@@ -43,6 +44,7 @@ export function tidelineProgram(): Command {
   program.commandsGroup('Is everything right?');
   addVerifyCommand(program);
   addRebuildCommand(program);
+  addReplayCommand(program);
   addDoctorCommand(program);
   addDeadLettersCommand(program);
 

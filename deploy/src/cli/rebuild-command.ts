@@ -1,7 +1,10 @@
+import { TidelineError } from '@tideline/shared/errors';
 import type { Command } from 'commander';
 import { showProgress } from '../import/progress.js';
 import { publishProjections } from '../rebuild/publish-projections.js';
 import { rebuildProjections } from '../rebuild/rebuild-projections.js';
+import { readMissingEvents } from '../replay/missing-events.js';
+import { connectToDatabase } from '../setup/database-client.js';
 import { readVerifyConfig } from '../verify/config.js';
 import { addExamples } from './examples.js';
 import { listenForStop } from './stop-requests.js';
@@ -39,6 +42,7 @@ export function addRebuildCommand(program: Command): void {
 
 async function rebuild(again: boolean) {
   const config = readVerifyConfig();
+  await requireEvents(config.databaseUrl);
   const startedAt = performance.now();
   let progress: ReturnType<typeof showProgress> | undefined;
   let done = 0;
@@ -61,5 +65,21 @@ async function rebuild(again: boolean) {
     return { ...projections, ...published, tookMs: Math.round(performance.now() - startedAt) };
   } finally {
     progress?.stop();
+  }
+}
+
+/** What is made of events that are not there would not be right. */
+async function requireEvents(databaseUrl: string): Promise<void> {
+  const client = await connectToDatabase(databaseUrl);
+  try {
+    const missing = await readMissingEvents(client);
+    if (missing !== undefined) {
+      throw new TidelineError(
+        'configuration',
+        `Events are missing since ${missing.since.toISOString()} (${missing.reason}): run \`npx tideline replay\`, which rebuilds, too.`,
+      );
+    }
+  } finally {
+    await client.end();
   }
 }

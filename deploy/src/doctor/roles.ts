@@ -1,10 +1,11 @@
 import type pg from 'pg';
+import { readMissingEvents } from '../replay/missing-events.js';
 import { type Examination, type Finding, fault } from './examination.js';
 import type { SchemaLine } from './schema-lines.js';
 
 const grantsOf = /^grants of (?<role>\S+) on (?<object>.+)$/;
-/** What `close_projections()` takes from services. */
-const projections: ReadonlySet<string> = new Set([
+/** What `close_projections()` and `close_feeds()` take from services. */
+const closable: ReadonlySet<string> = new Set([
   'follows',
   'relations',
   'tombstones',
@@ -13,6 +14,10 @@ const projections: ReadonlySet<string> = new Set([
   'authors',
   'author_weeks',
   'notifications',
+  'activities',
+  'control_activities',
+  'activity_counts_hourly',
+  'activity_counts_daily',
 ]);
 
 const selectPowerful = `
@@ -44,8 +49,17 @@ export async function examineRoles(
       ),
   );
   const closed = !privilegesIn(found.get('grants of tideline_feed_api on follows')).includes('select');
+  const missing = found.has('table missing_events') ? await readMissingEvents(database) : undefined;
   examination.check(
-    !closed,
+    missing === undefined,
+    fault(
+      'events_missing',
+      `The database lacks events that the log has (${missing?.reason ?? ''}): feeds are closed, and services wait.`,
+      'Run `npx tideline replay`, after the newest backup was put back, where Kafka does not keep all of the log.',
+    ),
+  );
+  examination.check(
+    !closed || missing !== undefined,
     fault(
       'projections_closed',
       'The projections are closed: one of them was truncated, and services wait until they are rebuilt.',
@@ -78,7 +92,7 @@ function privilegesIn(definition = ''): string[] {
 
 function differences(name: string, wanted: string[], has: string[], closed: boolean): Finding[] {
   const { role = '', object = '' } = grantsOf.exec(name)?.groups ?? {};
-  const isClosed = closed && projections.has(object) && role !== 'tideline_operator';
+  const isClosed = closed && closable.has(object) && role !== 'tideline_operator';
   const missing = wanted.filter((privilege) => !has.includes(privilege) && !(isClosed && privilege === 'select'));
   const extra = has.filter((privilege) => !wanted.includes(privilege));
   return [

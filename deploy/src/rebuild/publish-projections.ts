@@ -2,6 +2,7 @@ import type { ServerConfig } from '@tideline/shared/config';
 import { unavailable } from '@tideline/shared/errors';
 import { incarnationKey } from '@tideline/shared/feed-keys';
 import { redisConnection } from '@tideline/shared/redis-connection';
+import type pg from 'pg';
 import { connectToDatabase } from '../setup/database-client.js';
 import { withVerifyTools } from '../verify/verify-tools.js';
 
@@ -17,8 +18,9 @@ export interface PublishReport {
 
 /**
  * Has the running system go by projections that were rebuilt: whoever owns a partition forgets what it had in memory,
- * everything in Redis is unknown from now on, and projections that were closed are open again. In this order: what is
- * delivered from memory goes into the old cache, and what readers do not find in the new one they read from TimescaleDB.
+ * everything in Redis is unknown from now on, and projections that were closed are open again, unless events are missing. In
+ * this order: what is delivered from memory goes into the old cache, and what readers do not find in the new one they read
+ * from TimescaleDB.
  * Throws `unavailable` where Redis or the database do not answer; to be repeated then.
  */
 export async function publishProjections(
@@ -27,19 +29,23 @@ export async function publishProjections(
 ): Promise<PublishReport> {
   const client = await connectToDatabase(config.databaseUrl, { applicationName: 'tideline-rebuild' });
   try {
-    await client.query(
-      `update partition_fences set epoch = nextval('partition_fence_epochs'), holder = 'rebuild', taken_at = now()`,
-    );
-    const epoch = await beginCacheAnew(config);
-    await client.query('begin; select open_projections(); delete from rebuild_steps; commit');
+    const epoch = await beginCachesAnew(client, config);
+    await client.query(`begin;
+      select open_projections() where not exists (select from missing_events);
+      delete from rebuild_steps;
+      commit`);
     return { epoch, keysRemoved: await removeOldKeys(config, epoch, onProgress) };
   } finally {
     await client.end();
   }
 }
 
-/** As a flush does, but nothing that is no cache is lost. Returns the new epoch. */
-async function beginCacheAnew(config: ServerConfig): Promise<string> {
+/** Whoever owns a partition forgets what it had in memory, and then everything in Redis is unknown. Returns the cache epoch. */
+export async function beginCachesAnew(client: pg.Client, config: ServerConfig): Promise<string> {
+  await client.query(
+    `update partition_fences set epoch = nextval('partition_fence_epochs'), holder = 'rebuild', taken_at = now()`,
+  );
+  // As a flush does, but nothing that is no cache is lost.
   await withRedis(config, (redis) => redis.del(incarnationKey(config.namespace)));
   return withVerifyTools(config, async ({ cache }) => cache.keys.epoch);
 }

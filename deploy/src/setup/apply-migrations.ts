@@ -43,6 +43,7 @@ function run(client: pg.Client): ReturnType<typeof runner> {
     dir: migrationsFolder.pathname,
     migrationsTable: 'migrations',
     direction: 'up',
+    singleTransaction: true, // between two of them projections can be open that are empty
     noLock: true, // set-up holds one
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore }, // what it logs, it throws too
   }).catch((error: unknown) => {

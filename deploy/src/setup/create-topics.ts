@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TidelineError, unavailable } from '@tideline/shared/errors';
-import { activitiesTopic, deadLetterTopic } from '@tideline/shared/topics';
+import { activitiesTopic, deadLetterTopic, fanoutGroup } from '@tideline/shared/topics';
 import type pg from 'pg';
+import { raiseEpochs } from '../replay/missing-events.js';
 import type { SetUpConfig } from './config.js';
 import { type Admin, connectToKafka } from './kafka-admin.js';
 import type { Report } from './report.js';
@@ -27,7 +28,7 @@ export async function createTopics(client: pg.Client, config: TopicsConfig, repo
     const topic = activitiesTopic(config.namespace);
     if (existing.has(topic)) {
       const partitions = await partitionsOf(admin, topic);
-      await recordExisting(client, topic, partitions);
+      await recordExisting(client, topic, partitions, () => recordsDelivered(admin, topic, config.namespace), report);
       if (partitions !== config.partitions) {
         report(
           `the topic ${topic} keeps its ${partitions} partitions: TIDELINE_PARTITIONS counts at its creation only`,
@@ -134,14 +135,26 @@ async function partitionsOf(admin: Admin, topic: string): Promise<number> {
   return topics[0]?.partitions.length ?? 0;
 }
 
-async function recordExisting(client: pg.Client, topic: string, partitions: number): Promise<void> {
+async function recordExisting(
+  client: pg.Client,
+  topic: string,
+  partitions: number,
+  countDelivered: () => Promise<number>,
+  report: Report,
+): Promise<void> {
   const { rows } = await client.query<{ partitions: number }>(
     'select partitions from log_generations where topic = $1 order by generation desc limit 1',
     [topic],
   );
   const recorded = rows[0]?.partitions;
   if (recorded === undefined) {
-    await beginGeneration(client, topic, partitions);
+    const delivered = await countDelivered();
+    await beginGeneration(client, topic, partitions, delivered > 0);
+    if (delivered > 0) {
+      report(
+        `the topic ${topic} has ${delivered} records that an earlier database took in, and this one is new: feeds are closed until \`tideline replay\` has brought back what Kafka keeps`,
+      );
+    }
   } else if (recorded !== partitions) {
     throw new TidelineError(
       'configuration',
@@ -150,12 +163,38 @@ async function recordExisting(client: pg.Client, topic: string, partitions: numb
   }
 }
 
-async function beginGeneration(client: pg.Client, topic: string, partitions: number): Promise<number> {
-  const { rows } = await client.query<{ generation: number }>(
-    `insert into log_generations (generation, topic, partitions)
-     select coalesce(max(generation), 0) + 1, $1, $2 from log_generations
-     returning generation`,
-    [topic, partitions],
-  );
-  return rows[0]?.generation ?? 0;
+/** What fanout will not read again. */
+async function recordsDelivered(admin: Admin, topic: string, namespace: string): Promise<number> {
+  const [group] = await admin.fetchOffsets({ groupId: fanoutGroup(namespace), topics: [topic] });
+  return group?.partitions.reduce((sum, { offset }) => sum + Math.max(Number(offset), 0), 0) ?? 0;
+}
+
+/** `eventsAreMissing`: the database is new, and the log is not. Of one that has had a log before, nothing changes by this. */
+async function beginGeneration(
+  client: pg.Client,
+  topic: string,
+  partitions: number,
+  eventsAreMissing = false,
+): Promise<number> {
+  await client.query('begin');
+  try {
+    const { rows } = await client.query<{ generation: number }>(
+      `insert into log_generations (generation, topic, partitions)
+       select coalesce(max(generation), 0) + 1, $1, $2 from log_generations
+       returning generation`,
+      [topic, partitions],
+    );
+    const generation = rows[0]?.generation ?? 0;
+    if (eventsAreMissing) {
+      await client.query(`select close_feeds('the database is newer than the log')`);
+      await client.query(raiseEpochs);
+    } else if (generation === 1) {
+      await client.query('select open_feeds()');
+    }
+    await client.query('commit');
+    return generation;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
 }

@@ -4,18 +4,16 @@ import { isDatabaseDown } from '@tideline/shared/database';
 import { type DeadLetterStage, digestOfValue } from '@tideline/shared/dead-letter-headers';
 import { isTidelineError, TidelineError } from '@tideline/shared/errors';
 import type { Logger } from '@tideline/shared/logger';
-import { UnknownRecordVersionError } from '@tideline/shared/record-versions';
 import type { KafkaMessage } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import { deliverBatch } from '../delivery/deliver-batch.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { PartitionOwner } from '../delivery/partition-owner.js';
 import { type LoggedRecord, positionOf } from '../delivery/record-batch.js';
-import { ReplayRefusedError } from '../delivery/replay-refused.js';
 import type { FanoutMetrics } from '../metrics.js';
 import { isDecided } from '../storage/dead-letter-decisions.js';
 import type { DeadLetters } from './dead-letters.js';
-import { type Arrival, arrivedAt, asReplayed, saysReplayed } from './replays.js';
+import { type Arrival, arrivedAt, asReplayed, saysReplayed, stageOf } from './replays.js';
 
 const { KafkaJSError } = kafkajs;
 
@@ -93,13 +91,6 @@ async function takeIn(
     }
     return deadLetter(tools, arrival, error, stageOf(error, 'decode'), lease);
   }
-}
-
-function stageOf(error: unknown, otherwise: DeadLetterStage): DeadLetterStage {
-  if (error instanceof ReplayRefusedError) {
-    return 'replay';
-  }
-  return error instanceof UnknownRecordVersionError ? 'version' : otherwise;
 }
 
 async function applyOrIsolate(

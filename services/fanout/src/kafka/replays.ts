@@ -1,6 +1,13 @@
 import type { LogVersion } from '@tideline/shared/activity-record';
 import type { Database } from '@tideline/shared/database';
-import { attemptsNamedBy, digestOfValue, namesPlace, placeNamedBy } from '@tideline/shared/dead-letter-headers';
+import {
+  attemptsNamedBy,
+  type DeadLetterStage,
+  digestOfValue,
+  namesPlace,
+  placeNamedBy,
+} from '@tideline/shared/dead-letter-headers';
+import { UnknownRecordVersionError } from '@tideline/shared/record-versions';
 import type { KafkaMessage } from 'kafkajs';
 import { ReplayRefusedError } from '../delivery/replay-refused.js';
 import { isReplayed } from '../storage/dead-letter-decisions.js';
@@ -43,6 +50,14 @@ export async function asReplayed(database: Database, { message, version: at }: A
     throw new ReplayRefusedError('no operator had this record replayed');
   }
   return { message, version, replayedAt: at, attempts: (attemptsNamedBy(message.headers) ?? 1) + 1 };
+}
+
+/** Where a record was given up, by what was thrown. */
+export function stageOf(error: unknown, otherwise: DeadLetterStage): DeadLetterStage {
+  if (error instanceof ReplayRefusedError) {
+    return 'replay';
+  }
+  return error instanceof UnknownRecordVersionError ? 'version' : otherwise;
 }
 
 /** Between generations partitions may have changed. */

@@ -1,6 +1,6 @@
 import { type ActivityRecord, type LogVersion, unknownFieldsOf } from '@tideline/shared/activity-record';
 import { weekOfActivity } from '@tideline/shared/activity-weeks';
-import { type Database, prepared, type Queryable } from '@tideline/shared/database';
+import { prepared, type Queryable } from '@tideline/shared/database';
 import type { PartitionHold } from '@tideline/shared/feed-lists';
 import {
   applyFollows,
@@ -37,7 +37,7 @@ export interface PersistedBatch {
  * Writing it again changes nothing. Throws `fenced`, or what the database says.
  */
 export async function persistBatch(
-  database: Database,
+  database: Queryable,
   hold: PartitionHold,
   batch: RecordBatch,
   knownUsers: { has(userId: string): boolean },
