@@ -98,7 +98,6 @@ export class ProcessLiveHub implements LiveHub {
       stream.resync();
     }
     this.wake(stream.bucket);
-    this.wake('pulled');
     return { position: formatPosition(stream.position), close: () => this.#leave(stream) };
   }
 
@@ -165,41 +164,45 @@ export class ProcessLiveHub implements LiveHub {
 
   async #turn(woken: readonly LivePlace[]): Promise<void> {
     const { tools } = this.#options;
-    const places = this.#placesOf(woken);
-    const streams = places.flatMap((place) => (place === 'pulled' ? [] : this.#streams.inBucket(place)));
+    // Whoever is told of a merged author has its own log read, too.
+    const buckets = woken.includes('pulled') ? this.#streams.buckets() : (woken as readonly number[]);
+    const streams = buckets.flatMap((bucket) => this.#streams.inBucket(bucket));
     const { epoch } = tools.cache.keys;
     // Nothing that the last epoch recorded is left, and no list.
     await this.#beginAnew(streams.filter(({ position }) => position.epoch !== epoch));
-    const parts = await this.#readLog(places);
+    const { parts, unfinished } = await this.#readLogs(buckets, streams);
+    for (const place of unfinished.has('pulled') ? woken : unfinished) {
+      this.#woken.add(place);
+    }
     const sql = new SqlScope(tools);
 
+    // What decides who merges an author was recorded before what the author then did: the one is read to its end first.
+    const pulledPart = ({ bucket }: LiveStream) => (unfinished.has(bucket) ? undefined : parts.get('pulled'));
     const owns = streams.map((stream) => [stream, stream.ownNews(parts.get(stream.bucket))] as const);
     const view = await confirmView(tools, sql, changedRegisters(streams, parts));
     const news = new Map<LiveStream, StreamNews>();
     for (const [stream, own] of owns) {
       const register = view.registers.get(stream.reader) ?? stream.register;
-      news.set(stream, { own, pulled: stream.pulledNews(parts.get('pulled'), register), register });
+      news.set(stream, { own, pulled: stream.pulledNews(pulledPart(stream), register), register });
     }
     const texts = await presentLive(tools, sql, news, view.tombstones);
 
     for (const [stream, all] of news) {
-      const readTo = { own: parts.get(stream.bucket), pulled: parts.get('pulled') };
+      const readTo = { own: parts.get(stream.bucket), pulled: pulledPart(stream) };
       stream.handOut(all, texts.get(stream) ?? { activities: new Map() }, readTo);
     }
   }
 
-  /** Whoever is told of a merged author has to have its own log read, too. */
-  #placesOf(woken: readonly LivePlace[]): readonly LivePlace[] {
-    return woken.includes('pulled') ? [...this.#streams.buckets(), 'pulled'] : woken;
-  }
-
-  /** What was recorded in these places, from where the first of their streams is. Streams that cannot go on begin anew. */
-  async #readLog(places: readonly LivePlace[]): Promise<Map<LivePlace, LogPart>> {
+  /**
+   * What was recorded for these streams in their buckets and then by authors who are merged at read, from where the first
+   * of them is, and the places where more is left. Streams that cannot go on begin anew.
+   */
+  async #readLogs(buckets: readonly number[], streams: readonly LiveStream[]): Promise<LogParts> {
     const { tools, log } = this.#options;
-    // What decides who merges an author was recorded before what the author then did: so that, at the end, is read after it.
-    const reads = places.flatMap((place) => {
-      const streams = place === 'pulled' ? this.#streams.all() : this.#streams.inBucket(place);
-      const followers = streams.filter((stream) => stream.follows(place));
+    const reads = [...buckets, 'pulled' as const].flatMap((place) => {
+      const followers = (place === 'pulled' ? streams : this.#streams.inBucket(place)).filter((stream) =>
+        stream.follows(place),
+      );
       const [first] = followers.map((stream) => stream.pointIn(place)).sort(comparePoints);
       return first === undefined ? [] : { place, followers, after: first.entry };
     });
@@ -209,25 +212,19 @@ export class ProcessLiveHub implements LiveHub {
         return log.readCall(place, after, entriesPerReadMax, place === 'pulled' ? [] : readers);
       }),
     );
-    const read = new Map<LivePlace, LogPart>();
-    const unfinished: LivePlace[] = [];
+    const parts = new Map<LivePlace, LogPart>();
+    const unfinished = new Set<LivePlace>();
     for (const [i, { place, followers, after }] of reads.entries()) {
       const { complete, entries } = decodeLiveSlice(answers[i]);
       if (!complete) {
         await this.#beginAnew(followers.filter((stream) => stream.pointIn(place).entry === after));
       }
-      read.set(place, { after, entries });
+      parts.set(place, { after, entries });
       if (!complete || entries.length === entriesPerReadMax) {
-        unfinished.push(place);
+        unfinished.add(place);
       }
     }
-    if (unfinished.some((place) => place !== 'pulled') && read.delete('pulled')) {
-      unfinished.push('pulled');
-    }
-    for (const place of unfinished) {
-      this.#woken.add(place);
-    }
-    return read;
+    return { parts, unfinished };
   }
 
   /** Has streams go on from now, and their clients read again. */
@@ -303,6 +300,11 @@ export class ProcessLiveHub implements LiveHub {
       logger.warn({ err: (error as Error).message }, 'streams could not be renewed, which is tried again');
     }
   }
+}
+
+interface LogParts {
+  parts: ReadonlyMap<LivePlace, LogPart>;
+  unfinished: ReadonlySet<LivePlace>;
 }
 
 /** Readers whose register changed since the logs were last read, or may have, while nobody recorded that. */
