@@ -1,6 +1,7 @@
 import { randomNumbers } from '@tideline/testing/history';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { examine } from '../src/doctor/examine.js';
 
 /** What only the community edition of TimescaleDB has. With the Apache edition none of this runs: docs/not-run-here.md. */
 
@@ -94,6 +95,22 @@ test('policies refresh, and compress what is older than four weeks', async () =>
     await query(`call run_job(${id})`);
   }
   expect(await looseRows()).toBe(0);
+});
+
+test('doctor finds what is not used, and jobs that are gone', async () => {
+  const codes = async () => {
+    const config = { ...platform.settings, partitions: 6, replicationFactor: 1 };
+    const { findings } = await examine({ config, services: false, operationsUrls: [], patienceMs: 0 });
+    return findings.map(({ code }) => code);
+  };
+  expect(await codes()).toEqual([]);
+  await query('alter materialized view activity_counts_daily set (timescaledb.materialized_only = true)');
+  expect(await codes()).toEqual(['edition_unused']);
+  await query('alter materialized view activity_counts_daily set (timescaledb.materialized_only = false)');
+  await query(`select remove_compression_policy('activities')`);
+  expect(await codes()).toEqual(['job_missing']);
+  await query(`select add_compression_policy('activities', compress_after => interval '28 days')`);
+  expect(await codes()).toEqual([]);
 });
 
 test('every feed reads the same from compressed chunks', async () => {

@@ -201,6 +201,27 @@ const faults: Record<string, Fault> = {
     plant: nothing,
     remove: nothing,
   },
+  'content that was to go': {
+    codes: ['agreed_setting', 'retention_behind'],
+    options: () => ({ config: { ...config(), retentionDays: 30 } }),
+    plant: nothing,
+    remove: nothing,
+  },
+  'chunks that were to go': {
+    codes: ['agreed_setting', 'chunks_expired'],
+    options: () => ({ config: { ...config(), retentionDays: 3_650 } }),
+    plant: async () => {
+      await sql(`insert into activities select * from jsonb_populate_record(null::activities, $activity$
+        {"id": "00e3c7a7-3400-7000-8000-000000000001", "time": "2001-01-01Z", "actor_id": "a", "verb": "post", "object_type": "note",
+         "object_id": "n", "caller_id": "c", "request_id": "r", "accepted_at": "2001-01-01", "log_generation": 0, "log_partition": 0, "log_offset": 0}
+        $activity$)`);
+      await sql("update retention set horizon = '2020-01-02', moved_at = now() - interval '3 hours'");
+    },
+    remove: async () => {
+      await sql('select drop_expired_chunks()');
+      await sql("update retention set horizon = 'epoch', moved_at = now()");
+    },
+  },
   'Redis on disk': redis('redis_persistence', 'save', '3600 1'),
   'Redis that evicts anything': redis('redis_eviction_policy', 'maxmemory-policy', 'allkeys-lru'),
   'Redis that evicts nothing': redis('redis_eviction_policy', 'maxmemory-policy', 'noeviction'),

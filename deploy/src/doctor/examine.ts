@@ -14,6 +14,7 @@ import { examineRedisSettings } from './redis-settings.js';
 import { examineSchema } from './schema.js';
 import { openServers, type Redis, reachRedis } from './servers.js';
 import { examineServices } from './services.js';
+import { examineEdition, examineRetention } from './time-series.js';
 import { examineTopics } from './topics.js';
 
 export interface ExamineOptions {
@@ -84,7 +85,11 @@ async function examineAll({ database, redis, kafka, examination, options }: Pati
     await area('migrations', () => examineMigrations(database, examination));
     await area('schema', () => examineSchema(database, examination));
     await area('settings of the database', () => examineDatabaseSettings(database, examination));
+    await area('edition of TimescaleDB', () => examineEdition(database, examination));
     await area('agreed settings', () => examineAgreement(database, config, examination));
+    if (options.services) {
+      await area('retention', () => examineRetention(database, config.retentionDays, examination));
+    }
   }
   if (redis !== undefined) {
     await area('settings of Redis', () => examineRedisSettings(redis, examination));

@@ -23,6 +23,8 @@ export interface LiveHubOptions {
 }
 
 const entriesPerReadMax = 500;
+/** What comes within this time is handed out in one turn, because a turn costs nearly the same for one and for many. */
+const pauseMs = 20;
 const retryDelayFirstMs = 20;
 const retryDelayMaxMs = 1_000;
 /** Leases of watched readers last several times as long. */
@@ -140,6 +142,7 @@ export class ProcessLiveHub implements LiveHub {
       this.#woken.clear();
       try {
         await this.#turn(places);
+        await delay(pauseMs);
         delayMs = retryDelayFirstMs;
       } catch (error) {
         this.#logFailure(error, delayMs);

@@ -209,7 +209,9 @@ function unread(part: LogPart | undefined, from: LogPoint, matters: (record: Liv
 }
 
 function hidesOtherwise(before: Register, after: Register): boolean {
-  return !sameUsers(before.hidden, after.hidden) || !sameUsers(before.unfollowed, after.unfollowed);
+  // Mostly nothing changed, and this is asked of every stream in every turn.
+  const isSame = before === after;
+  return !isSame && !(sameUsers(before.hidden, after.hidden) && sameUsers(before.unfollowed, after.unfollowed));
 }
 
 function sameUsers(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
