@@ -51,13 +51,28 @@ export class HomeRefresher {
   async #takeRound(): Promise<void> {
     const { intervalMs, logger } = this.#options;
     try {
-      await (intervalMs === 0 ? this.#end() : this.#refresh());
-      this.#nextAt = intervalMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + intervalMs;
+      const waitMs = intervalMs === 0 ? await this.#end() : await this.#refreshWhenDue();
+      this.#nextAt = performance.now() + waitMs;
     } catch (error) {
       // Until it succeeds pages are made of what was refreshed last and of what came since.
       logger.warn({ err: (error as Error).message }, 'the materialised home feeds could not be refreshed');
       this.#nextAt = performance.now() + Math.max(intervalMs, checkIntervalMs);
     }
+  }
+
+  /** Returns how long it is until the next time: another process, or this one before it was started again, may have done it. */
+  async #refreshWhenDue(): Promise<number> {
+    const { database, intervalMs } = this.#options;
+    const { due_in_ms: dueInMs } = await database.one<{ due_in_ms: number }>(
+      `select coalesce($1 - extract(epoch from now() - refreshed_at) * 1000, 0)::float8 as due_in_ms
+       from materialized_home_state`,
+      [intervalMs],
+    );
+    if (dueInMs > 0) {
+      return dueInMs;
+    }
+    await this.#refresh();
+    return intervalMs;
   }
 
   async #refresh(): Promise<void> {
@@ -70,7 +85,7 @@ export class HomeRefresher {
     logger.info({ ms }, 'materialised home feeds refreshed');
   }
 
-  async #end(): Promise<void> {
+  async #end(): Promise<number> {
     const { database } = this.#options;
     const { is_noting: isNoting } = await database.one<{ is_noting: boolean }>(
       'select is_noting from materialized_home_state',
@@ -78,5 +93,6 @@ export class HomeRefresher {
     if (isNoting) {
       await database.one('select end_materialized_home()');
     }
+    return Number.POSITIVE_INFINITY;
   }
 }
