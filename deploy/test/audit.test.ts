@@ -128,7 +128,7 @@ test('keys are there by their fingerprints, and neither they nor any secret can 
   expect(created).toMatchObject({ ...operator, operation: 'insert', after: { name: 'shop', revoked_at: null } });
   expect(revoked).toMatchObject({ ...operator, operation: 'update', before: { revoked_at: null } });
   expect(revoked?.after?.['revoked_at']).not.toBeNull();
-  const secrets = (await audit({ table: 'secrets' })).map(({ operation, after }) => ({ operation, after }));
+  const secrets = (await audit({ table: 'secrets', limit: 2 })).map(({ operation, after }) => ({ operation, after }));
   expect(secrets).toEqual([
     { operation: 'update', after: { name: 'other' } },
     { operation: 'insert', after: { name: 'other' } },
@@ -154,6 +154,7 @@ const unaudited = {
   migrations: 'what set-up applied, with its time',
   migration_checksums: 'as its migrations',
   rebuild_steps: 'what is under way',
+  erasure_progress: 'what is under way, and must not stay',
   contents_since_refresh: 'follow from events',
   follows_since_refresh: 'follow from what is audited',
   materialized_home_state: 'when a view was refreshed',

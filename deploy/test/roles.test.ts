@@ -49,41 +49,52 @@ function databaseAs(role: DatabaseRole, url = config.databaseUrl): Database {
 
 /** By table: what each role may do, as `select` and so on; of single columns with their names. */
 const grants: Record<string, Partial<Record<string, string>>> = {
-  activities: { ingest: 's', fanout: 'si', feed_api: 's', eraser: 'sd u(audience,object_owner_id)' },
+  activities: {
+    ingest: 's',
+    fanout: 'si',
+    feed_api: 's',
+    eraser: 'sd u(audience,object_owner_id,object_title,target_title)',
+  },
   activity_counts_daily: { feed_api: 's' },
   activity_counts_hourly: { feed_api: 's' },
   actor_counts_daily: {},
   actor_counts_hourly: {},
   agreed_settings: { ingest: 's', fanout: 's', feed_api: 's' },
-  api_keys: { ingest: 's', feed_api: 's', operator: 'siu' },
+  api_keys: { ingest: 's', feed_api: 's', operator: 'siu', eraser: 'sd' },
   audit_log: { eraser: 'sd' },
-  author_weeks: { fanout: 'sid', feed_api: 's' },
-  authors: { fanout: 's u(changed_at,mode,mode_generation,mode_offset,watermark)', feed_api: 's' },
+  author_weeks: { fanout: 'sid', feed_api: 's', eraser: 'sd' },
+  authors: {
+    fanout: 's u(changed_at,mode,mode_generation,mode_offset,watermark)',
+    feed_api: 's',
+    eraser: 'sd u(changed_at,follower_count,mode,mode_generation,mode_offset,watermark)',
+  },
   cache_epoch: { ingest: 'siu', fanout: 'siu', feed_api: 'siu', operator: 'siu' },
-  contents_since_refresh: { fanout: 'i', feed_api: 's' },
+  contents_since_refresh: { fanout: 'i', feed_api: 's', eraser: 'sd' },
   control_activities: { ingest: 's', fanout: 'si', feed_api: 's', eraser: 'sd' },
-  follows_since_refresh: { feed_api: 's' },
+  erasure_progress: { eraser: 'siud' },
+  erasures: { fanout: 's', eraser: 'siu' },
+  follows_since_refresh: { feed_api: 's', eraser: 'sd' },
   dead_letter_decisions: { fanout: 's', operator: 'siu' },
-  follows: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
+  follows: { ingest: 'siu', fanout: 'siu', feed_api: 's', eraser: 'sd' },
   happened_notifications: {},
-  log_generations: { ingest: 's', fanout: 's', feed_api: 's' },
-  marked_notifications: { fanout: 'sd', feed_api: 'siud' },
-  materialized_home: { feed_api: 's' },
+  log_generations: { ingest: 's', fanout: 's', feed_api: 's', eraser: 's' },
+  marked_notifications: { fanout: 'sd', feed_api: 'siud', eraser: 'sd' },
+  materialized_home: { feed_api: 's', eraser: 's' },
   materialized_home_state: { fanout: 's', feed_api: 's' },
   migration_checksums: {},
   migrations: {},
   missing_events: {},
-  notification_marks: { feed_api: 'siu' },
-  notifications: { fanout: 'sid', feed_api: 's' },
-  objects: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
-  partition_fences: { fanout: 'siu' },
+  notification_marks: { feed_api: 'siu', eraser: 'sd' },
+  notifications: { fanout: 'sid', feed_api: 's', eraser: 'sd' },
+  objects: { ingest: 'siu', fanout: 'siu', feed_api: 's', eraser: 'siud' },
+  partition_fences: { fanout: 'siu', eraser: 'siu' },
   rebuild_steps: {},
-  relations: { ingest: 'siu', fanout: 'siu', feed_api: 's' },
-  replayed_records: { fanout: 'si' },
+  relations: { ingest: 'siu', fanout: 'siu', feed_api: 's', eraser: 'sd' },
+  replayed_records: { fanout: 'si', eraser: 'sd' },
   retention: { ingest: 's', fanout: 's', feed_api: 's' },
   secrets: { feed_api: 's' },
-  tombstones: { ingest: 'si', fanout: 'sid u(purged_at)', feed_api: 's' },
-  users: { ingest: 'siu', fanout: 'siu', feed_api: 'si', operator: 'si' },
+  tombstones: { ingest: 'si', fanout: 'sid u(purged_at)', feed_api: 's', eraser: 'sd' },
+  users: { ingest: 'siu', fanout: 'siu', feed_api: 'si', operator: 'si', eraser: 'siud' },
 };
 
 const foundGrantsSql = `
@@ -144,11 +155,14 @@ test.each([...services, 'tideline_operator'] as const)('%s can change or remove 
   }
 });
 
-test('the secret of cursors is read by feed-api alone', async () => {
+test('secrets are read by feed-api alone', async () => {
   for (const role of ['tideline_ingest', 'tideline_fanout', 'tideline_operator'] as const) {
     await expect(databaseAs(role).any('select from secrets'), role).rejects.toMatchObject({ code: '42501' });
   }
-  expect(await databaseAs('tideline_feed_api').any('select name from secrets')).toEqual([{ name: 'cursor' }]);
+  expect(await databaseAs('tideline_feed_api').any('select name from secrets order by name')).toEqual([
+    { name: 'cursor' },
+    { name: 'erasure' },
+  ]);
 });
 
 test('whatever a session resets, it keeps its role, also where the URL has options of its own', async () => {

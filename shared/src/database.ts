@@ -43,7 +43,13 @@ export interface DatabaseOptions {
  * What sessions may do: what the statements of this service or of the tools need, by the grants of the migrations. `login`:
  * whatever the user of the URL may, who can be the owner of everything.
  */
-export type DatabaseRole = 'tideline_ingest' | 'tideline_fanout' | 'tideline_feed_api' | 'tideline_operator' | 'login';
+export type DatabaseRole =
+  | 'tideline_ingest'
+  | 'tideline_fanout'
+  | 'tideline_feed_api'
+  | 'tideline_operator'
+  | 'tideline_eraser'
+  | 'login';
 
 export function openDatabase(options: DatabaseOptions): Database {
   const connection = {

@@ -5,7 +5,7 @@ export const exitMeanings: Record<keyof typeof exitStatus, string> = {
   done: 'done, and nothing is wrong',
   failed: 'failed, or something is wrong, which was said',
   wrongUsage: 'wrong usage or a wrong setting; nothing was done',
-  undecided: 'undecided: what differs may only be on its way (`verify`, `dead-letters replay`)',
+  undecided: 'undecided: what differs may only be on its way (`verify`, `dead-letters replay`, `erase`)',
   unavailable: 'a server that is needed does not answer; the same command may succeed later',
   stopped: 'stopped by Ctrl-C',
 };

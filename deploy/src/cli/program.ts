@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAuditCommand } from './audit-command.js';
 import { addDeadLettersCommand } from './dead-letters-command.js';
 import { addDoctorCommand } from './doctor-command.js';
+import { addEraseCommand } from './erase-command.js';
 import { exitStatusText } from './exit-status.js';
 import { addImportCommand } from './import-command.js';
 import { addInboxCommand } from './inbox-command.js';
@@ -47,6 +48,9 @@ export function tidelineProgram(): Command {
   addReplayCommand(program);
   addDoctorCommand(program);
   addDeadLettersCommand(program);
+
+  program.commandsGroup('What is to be gone:');
+  addEraseCommand(program);
 
   return program;
 }

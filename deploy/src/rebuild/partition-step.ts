@@ -71,12 +71,15 @@ const projections: { remove: string; write: string }[] = [
         where ${isNewer('r')}`,
   },
   {
-    // Of several deletes of one activity the first that was applied counts, which need not be the first on the log.
+    // Of several deletes of one activity the first that was applied counts, which need not be the first on the log. An unfollow
+    // buries the follow that it ends, until that is out of lists.
     remove: `
       delete from tombstones t
       where ${knownPart} and not exists (
         select from control_activities c
-        where ${sameVersion('t')} and c.verb = 'delete' and c.object_id = t.activity_id::text and c.author_id = t.author_id)`,
+        where ${sameVersion('t')} and (
+          (c.verb = 'delete' and c.object_id = t.activity_id::text and c.author_id = t.author_id)
+          or (c.verb = 'unfollow' and c.actor_id = t.author_id)))`,
     // No list of the new cache epoch ever had them.
     write: `
       insert into tombstones (

@@ -1,13 +1,9 @@
 import type { ServerConfig } from '@tideline/shared/config';
-import { unavailable } from '@tideline/shared/errors';
 import { incarnationKey } from '@tideline/shared/feed-keys';
-import { redisConnection } from '@tideline/shared/redis-connection';
 import type pg from 'pg';
 import { connectToDatabase } from '../setup/database-client.js';
 import { withVerifyTools } from '../verify/verify-tools.js';
-
-const timeouts = { connectTimeoutMs: 3_000, commandTimeoutMs: 10_000 };
-const keysPerScan = 1_000;
+import { keysOf, withRedis } from './redis-keys.js';
 
 export interface PublishReport {
   /** The cache epoch that began. */
@@ -45,29 +41,31 @@ export async function beginCachesAnew(client: pg.Client, config: ServerConfig): 
   await client.query(
     `update partition_fences set epoch = nextval('partition_fence_epochs'), holder = 'rebuild', taken_at = now()`,
   );
-  // As a flush does, but nothing that is no cache is lost.
+  return beginCacheEpoch(config);
+}
+
+/** As a flush does, but nothing that is no cache is lost. Returns the new epoch. */
+export async function beginCacheEpoch(config: ServerConfig): Promise<string> {
   await withRedis(config, (redis) => redis.del(incarnationKey(config.namespace)));
   return withVerifyTools(config, async ({ cache }) => cache.keys.epoch);
 }
 
-async function removeOldKeys(
+/** Removes what is under epochs before `current`. Returns how many keys. */
+export async function removeOldKeys(
   config: ServerConfig,
   current: string,
-  onProgress: (keysRemoved: number) => void,
+  onProgress: (keysRemoved: number) => void = () => undefined,
 ): Promise<number> {
-  const prefix = `${config.namespace}:`;
+  const prefixLength = `${config.namespace}:`.length;
   return withRedis(config, async (redis) => {
     let removed = 0;
-    let cursor = '0';
-    do {
-      const [next, keys] = await redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', keysPerScan);
-      const old = keys.filter((key) => epochOf(key.slice(prefix.length), current) < Number(current));
+    for await (const keys of keysOf(redis, config.namespace)) {
+      const old = keys.filter((key) => epochOf(key.slice(prefixLength), current) < Number(current));
       if (old.length > 0) {
         removed += await redis.unlink(...old);
         onProgress(removed);
       }
-      cursor = next;
-    } while (cursor !== '0');
+    }
     return removed;
   });
 }
@@ -75,20 +73,4 @@ async function removeOldKeys(
 /** Of a key without its namespace; `current` where the key is under no epoch. */
 function epochOf(key: string, current: string): number {
   return Number(/^(?:\{b\d+\}:)?(\d+):/.exec(key)?.[1] ?? current);
-}
-
-async function withRedis<T>(
-  { redisUrl }: ServerConfig,
-  work: (redis: ReturnType<typeof redisConnection>) => Promise<T>,
-): Promise<T> {
-  const redis = redisConnection(redisUrl, timeouts);
-  redis.on('error', () => undefined);
-  try {
-    await redis.connect();
-    return await work(redis);
-  } catch (error) {
-    throw unavailable(`Redis does not answer: ${(error as Error).message}`, error);
-  } finally {
-    redis.disconnect();
-  }
 }

@@ -18,6 +18,8 @@ export interface FanoutMetrics {
   /** When the delivered contents were accepted, in Unix milliseconds. */
   contentsDelivered(acceptedAt: readonly number[]): void;
   deadLettered(stage: DeadLetterStage): void;
+  /** Records of users who were erased. */
+  erasedLeftOut(records: number): void;
   batchRetried(code: string): void;
   partitionTaken(): void;
   thresholdCrossed(to: 'push' | 'pull'): void;
@@ -66,6 +68,11 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
     name: 'tideline_dead_letters_total',
     help: 'Records given up',
     labelNames: ['stage'],
+    registers,
+  });
+  const erased = new Counter({
+    name: 'tideline_erased_records_total',
+    help: 'Records left out, because they are of users who were erased since',
     registers,
   });
   const retries = new Counter({
@@ -142,6 +149,7 @@ export function fanoutMetrics(registry: Registry): FanoutMetrics {
       }
     },
     deadLettered: (stage) => deadLetters.inc({ stage }),
+    erasedLeftOut: (records) => erased.inc(records),
     batchRetried: (code) => retries.inc({ code }),
     partitionTaken: () => partitions.inc(),
     thresholdCrossed: (to) => crossings.inc({ to }),

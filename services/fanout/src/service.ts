@@ -13,7 +13,6 @@ import { createRegistry } from '@tideline/shared/metrics';
 import { startOperationsServer } from '@tideline/shared/operations-server';
 import type { Service } from '@tideline/shared/run-service';
 import { activitiesTopic, deadLetterTopic, fanoutGroup } from '@tideline/shared/topics';
-import { LRUCache } from 'lru-cache';
 import type { FanoutConfig } from './config.js';
 import { PartitionOwner } from './delivery/partition-owner.js';
 import { InboxWriter } from './inbox/inbox-writer.js';
@@ -99,7 +98,6 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
         database,
         cache,
         inboxes,
-        knownUsers: new LRUCache({ max: knownUsersMax }),
         followerThreshold: config.followerThreshold,
         metrics,
       },
@@ -116,6 +114,7 @@ export async function startFanout(config: FanoutConfig, onFatal: (reason: string
         inboxes,
         holder,
         followerCacheSizeMax: Math.ceil(config.followerCacheSizeMax / partitions),
+        knownUsersMax: Math.ceil(knownUsersMax / partitions),
       });
     },
     metrics,

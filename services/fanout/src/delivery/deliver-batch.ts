@@ -4,6 +4,7 @@ import { cacheDescriptions, deliverContents, storedContents } from './content-de
 import { applyDeletes, applyFollowChanges, applyRelationChanges } from './corrections.js';
 import type { Delivery } from './delivery.js';
 import { writeContentResults, writeControlResults } from './delivery-results.js';
+import { leaveOutErased } from './erased-records.js';
 import { endKeptPages } from './kept-pages.js';
 import { applyFollowNotifications } from './notifications.js';
 import { recordPulledContents } from './pulled-news.js';
@@ -17,7 +18,9 @@ import { crossThreshold } from './threshold-crossing.js';
  */
 export async function deliverBatch(delivery: Delivery, records: readonly LoggedRecord[]): Promise<void> {
   const { authors, metrics } = delivery;
-  const batch = sortOut(records);
+  const kept = await leaveOutErased(delivery.database, delivery.hold.partition, delivery.erasedBelow, records);
+  metrics.erasedLeftOut(records.length - kept.length);
+  const batch = sortOut(kept);
 
   const persisted = await metrics.timed('persist', () =>
     persistBatch(delivery.database, delivery.hold, batch, delivery.knownUsers),

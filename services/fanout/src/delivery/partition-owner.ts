@@ -1,6 +1,8 @@
 import type { Cache } from '@tideline/shared/cache';
 import type { Database } from '@tideline/shared/database';
 import type { FeedListWriter, PartitionHold } from '@tideline/shared/feed-lists';
+import { LRUCache } from 'lru-cache';
+import { type LogPlace, readErasedBelow } from '../storage/erasures.js';
 import { checkFence, takeFence } from '../storage/partition-fences.js';
 import { AuthorCache } from './author-cache.js';
 
@@ -11,18 +13,22 @@ export interface OwnerOptions {
   /** Who takes the partition, for people to read. */
   holder: string;
   followerCacheSizeMax: number;
+  knownUsersMax: number;
 }
 
 /**
  * One partition in the hands of this process (I2).
  *
- *   idle ──hold()──► held: fence taken in TimescaleDB, follower lists forgotten, fence announced in Redis
+ *   idle ──hold()──► held: fence taken in TimescaleDB, memory forgotten, fence announced in Redis
  *   held ──release(), when the consumer group assigned anew──► idle
  *   held, Redis in another cache epoch or without the fence ──hold()──► announced again, if it still stands
  */
 export class PartitionOwner {
   readonly partition: number;
   readonly authors: AuthorCache;
+  readonly knownUsers: LRUCache<string, true>;
+  /** Where erasures end on this partition. Whoever erases takes the fence, so it is right for as long as that stands. */
+  erasedBelow: LogPlace | undefined;
   readonly #options: OwnerOptions;
   #fence: string | undefined;
   #announcedIn: string | undefined;
@@ -31,12 +37,13 @@ export class PartitionOwner {
     this.partition = partition;
     this.#options = options;
     this.authors = new AuthorCache(options.database, options.followerCacheSizeMax);
+    this.knownUsers = new LRUCache({ max: options.knownUsersMax });
   }
 
   release(): void {
     this.#fence = undefined;
     this.#announcedIn = undefined;
-    this.authors.clear();
+    this.#forget();
   }
 
   /** Forgets that Redis knows the fence: a script said that it does not. */
@@ -48,8 +55,10 @@ export class PartitionOwner {
   async hold(): Promise<PartitionHold> {
     const { database, cache, inboxes, holder } = this.#options;
     if (this.#fence === undefined) {
-      this.authors.clear();
-      this.#fence = await takeFence(database, this.partition, holder);
+      this.#forget();
+      const fence = await takeFence(database, this.partition, holder);
+      this.erasedBelow = await readErasedBelow(database, this.partition);
+      this.#fence = fence;
       this.#announcedIn = undefined;
     }
     const hold = { partition: this.partition, fence: this.#fence };
@@ -61,5 +70,10 @@ export class PartitionOwner {
       this.#announcedIn = epoch;
     }
     return hold;
+  }
+
+  #forget(): void {
+    this.authors.clear();
+    this.knownUsers.clear();
   }
 }

@@ -19,7 +19,7 @@ const { KafkaJSError } = kafkajs;
 
 /** What is the same for every batch of a process. */
 export interface BatchTools {
-  delivery: Omit<Delivery, 'hold' | 'authors' | 'heartbeat'>;
+  delivery: Omit<Delivery, 'hold' | 'authors' | 'knownUsers' | 'erasedBelow' | 'heartbeat'>;
   deadLetters: DeadLetters;
   generation: number;
   metrics: FanoutMetrics;
@@ -126,7 +126,11 @@ async function apply(
 ): Promise<void> {
   const startedAt = performance.now();
   const hold = await owner.hold();
-  await deliverBatch({ ...tools.delivery, hold, authors: owner.authors, heartbeat: lease.heartbeat }, records);
+  const { authors, knownUsers, erasedBelow } = owner;
+  await deliverBatch(
+    { ...tools.delivery, hold, authors, knownUsers, erasedBelow, heartbeat: lease.heartbeat },
+    records,
+  );
   tools.logger.info(
     {
       partition: owner.partition,

@@ -1,6 +1,8 @@
 import type { Database, Queryable } from '@tideline/shared/database';
+import { leaveOutErased } from '../delivery/erased-records.js';
 import { type LoggedRecord, sortOut } from '../delivery/record-batch.js';
 import { persistBatch, usersNamedBy } from './activity-writer.js';
+import { readErasedBelow } from './erasures.js';
 import { missingRecords } from './missing-records.js';
 
 // Nobody owns a partition of a database that is new.
@@ -25,22 +27,37 @@ export interface StoreAgainOptions {
  */
 export async function storeAgain(options: StoreAgainOptions, records: readonly LoggedRecord[]): Promise<number> {
   const { database, partition, knownUsers, onStored } = options;
-  const missing = await missingRecords(database, records);
-  if (missing.length === 0) {
+  if ((await missing(database, partition, records)).length === 0) {
     return 0;
   }
-  const batch = sortOut(missing);
+  const named = new Set<string>();
   const stored = await database.tx(async (transaction) => {
     const { epoch } = await transaction.one<{ epoch: string }>(lockFence, [partition]);
+    // Only behind the fence is it known who is erased.
+    const lost = await missing(transaction, partition, records);
+    const batch = sortOut(lost);
     await persistBatch(transaction, { partition, fence: epoch }, batch, knownUsers);
-    const left = await missingRecords(transaction, missing);
-    if (left.length < missing.length) {
+    const left = await missingRecords(transaction, lost);
+    if (left.length < lost.length) {
       await onStored(transaction);
     }
-    return missing.length - left.length;
+    for (const userId of usersNamedBy(batch)) {
+      named.add(userId);
+    }
+    return lost.length - left.length;
   });
-  for (const userId of usersNamedBy(batch)) {
+  for (const userId of named) {
     knownUsers.set(userId, true);
   }
   return stored;
+}
+
+/** What is of users who were erased is to be nowhere. */
+async function missing(
+  database: Queryable,
+  partition: number,
+  records: readonly LoggedRecord[],
+): Promise<LoggedRecord[]> {
+  const kept = await leaveOutErased(database, partition, await readErasedBelow(database, partition), records);
+  return missingRecords(database, kept);
 }

@@ -8,11 +8,15 @@ import type { SqlScope } from '../storage/sql-scope.js';
 const bodiesMax = 20_000;
 const bodyTtlS = 86_400;
 
-/** Bodies of activities, which never change: in this process, behind that in Redis, behind that in the database. */
+/**
+ * Bodies of activities, which never change: in this process, behind that in Redis, behind that in the database. They are
+ * forgotten where a new cache epoch begins, because an erasure begins one.
+ */
 export class BodyStore {
   readonly #cache: Cache;
   readonly #metrics: FeedApiMetrics;
   readonly #known = new LRUCache<string, Activity>({ max: bodiesMax });
+  #epoch: string | undefined;
 
   constructor(cache: Cache, metrics: FeedApiMetrics) {
     this.#cache = cache;
@@ -24,6 +28,7 @@ export class BodyStore {
    * process still has it; follows are no content.
    */
   async read(sql: SqlScope, ids: readonly string[]): Promise<Activity[]> {
+    this.#forgetOfOtherEpochs();
     const found = new Map<string, Activity>();
     const unknown = ids.filter((id) => !this.#take(found, this.#known.get(id)));
     this.#metrics.bodiesRead('process', found.size);
@@ -36,6 +41,13 @@ export class BodyStore {
     }
     const kept = ({ id, verb }: Activity) => id >= sql.horizonId || verb === 'follow';
     return ids.flatMap((id) => found.get(id) ?? []).filter(kept);
+  }
+
+  #forgetOfOtherEpochs(): void {
+    if (this.#cache.isOpen() && this.#cache.keys.epoch !== this.#epoch) {
+      this.#epoch = this.#cache.keys.epoch;
+      this.#known.clear();
+    }
   }
 
   #take(found: Map<string, Activity>, activity: Activity | undefined): boolean {
