@@ -91,7 +91,14 @@ async function load(
   const requests = readers.flatMap((reader) =>
     paths.map((path) => ({ path, headers: { 'x-app-key': 'demo-producer', 'x-act-as': reader, ...headers } })),
   );
-  const options = { url: origin, connections: settings.connections, requests };
+  // Each connection begins with another reader: all with the same one at once would be another load.
+  let next = 0;
+  const setupClient = (client: autocannon.Client) => {
+    const first = Math.floor((next * requests.length) / settings.connections);
+    next = (next + 1) % settings.connections;
+    client.setRequests([...requests.slice(first), ...requests.slice(0, first)]);
+  };
+  const options = { url: origin, connections: settings.connections, requests, setupClient };
   await autocannon({ ...options, duration: warmUpS });
   const { requests: rates, latency, non2xx, errors } = await autocannon({ ...options, duration: settings.seconds });
   return {

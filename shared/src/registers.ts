@@ -53,6 +53,9 @@ export const registerTokenBytes = 16;
 /** A register in Redis begins with its state and its version, the token of the loading. */
 export const registerHeadBytes = 1 + registerTokenBytes;
 export const registerReady = 'R'.charCodeAt(0);
+const registerLoading = 'L'.charCodeAt(0);
+/** An abandoned loading is forgotten then. */
+const registerLoadingTtlS = 10;
 
 const pullTokenBytes = 12;
 const pullTokenTtlS = 60;
@@ -91,6 +94,20 @@ export function pullTokenCall({ keys }: Pick<Cache, 'keys'>, userId: string): Sc
     script: getOrSet,
     keys: [keys.bucketEpoch(bucket), keys.pullToken(userId, bucket)],
     args: [keys.epoch, randomBytes(pullTokenBytes).toString('base64url'), pullTokenTtlS],
+  };
+}
+
+/**
+ * The call that begins to load a user's register, unless it is there or being loaded already: it answers what is there then.
+ * Whoever joins a loading shares its token: that stands for as long as no correction came.
+ */
+export function beginRegisterCall({ keys }: Pick<Cache, 'keys'>, userId: string): ScriptCall {
+  const bucket = bucketOf(userId);
+  const loading = Buffer.concat([Buffer.of(registerLoading), randomBytes(registerTokenBytes)]);
+  return {
+    script: getOrSet,
+    keys: [keys.bucketEpoch(bucket), keys.register(userId, bucket)],
+    args: [keys.epoch, loading, registerLoadingTtlS],
   };
 }
 

@@ -247,6 +247,36 @@ test('a hot page takes no SQL, also with an author over the threshold among thos
   expect(await sqlOfHome()).toEqual({ statements: before.statements, pages: before.pages + 10 });
 });
 
+test('who reads a feed while its register is being loaded joins the loading', async () => {
+  await follow(['herd'], ['herd-author']);
+  await post([{ actorId: 'herd-author' }]);
+  await warm('herd');
+  const register = (await keysOf()).register('herd');
+  const client = await platform.database.connect();
+  try {
+    await client.query('begin; lock table follows in access exclusive mode');
+    await platform.redis.del(register);
+    const first = page('herd', 20);
+    const loading = await waitUntil('the first loads it', () => platform.redis.getBuffer(register));
+    const second = page('herd', 20);
+    await waitUntil('the second loads it too', async () => {
+      const { rows } = await platform.database.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%as unfollowed%'`,
+      );
+      return rows.length === 2;
+    });
+    expect(await platform.redis.getBuffer(register)).toEqual(loading);
+    await client.query('rollback');
+    expect(await first).toEqual(await second);
+    const loaded = await platform.redis.getBuffer(register);
+    const head = (state: string) => Buffer.concat([Buffer.from(state), loading.subarray(1)]);
+    expect(loading).toEqual(head('L'));
+    expect(loaded?.subarray(0, loading.length)).toEqual(head('R'));
+  } finally {
+    client.release(true);
+  }
+});
+
 test('a body that Redis lost is read from the database', async () => {
   await follow(['bodiless'], ['body-author']);
   await warm('bodiless');

@@ -1,26 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import type { Cache, ScriptCall } from '@tideline/shared/cache';
 import { bucketOf } from '@tideline/shared/feed-keys';
 import { loadScript } from '@tideline/shared/redis-script';
 import {
+  beginRegisterCall,
   decodeRegister,
   type MergedAuthor,
   type RegisterContent,
   registerHeadBytes,
   registerReady,
-  registerTokenBytes,
 } from '@tideline/shared/registers';
 import { LRUCache } from 'lru-cache';
 import type { FeedApiMetrics } from '../metrics.js';
 import { readRegister } from '../storage/register-source.js';
 import type { SqlScope } from '../storage/sql-scope.js';
 
-const beginScript = loadScript('begin-register', import.meta.url);
 const finishScript = loadScript('finish-register', import.meta.url);
 const readScript = loadScript('read-register', import.meta.url);
 
 const registerTtlS = 14 * 86_400;
-const loadingTtlS = 10;
 const registersMax = 50_000;
 
 /** A reader's register, ready to check pages against. */
@@ -34,6 +31,7 @@ export interface Register {
  * Registers of readers: in this process by version, behind that in Redis, behind that in the database.
  *
  *   missing ──begin: a token──► loading ──finish, if the token stands──► ready(version = token)
+ *   loading ──begin: the same token──► loading
  *   ready, loading ──a correction drops it──► missing
  */
 export class RegisterStore {
@@ -83,11 +81,16 @@ export class RegisterStore {
   async #read(reader: string): Promise<Register | undefined> {
     const { keys } = this.#cache;
     const bucket = bucketOf(reader);
-    const bytes = (await this.#cache.runOne(
+    const bytes = await this.#cache.runOne(
       readScript,
       [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
       [keys.epoch, 0],
-    )) as Buffer;
+    );
+    return this.#keep(reader, bytes as Buffer);
+  }
+
+  /** Undefined where Redis has none that is ready. */
+  #keep(reader: string, bytes: Buffer): Register | undefined {
     const content = decodeRegister(bytes);
     if (content === undefined) {
       return undefined;
@@ -99,20 +102,22 @@ export class RegisterStore {
 
   /** What the database says now holds for this request in any case; it is kept if no correction came meanwhile. */
   async #load(sql: SqlScope, reader: string): Promise<Register> {
-    this.#metrics.registerLoaded();
     const { keys } = this.#cache;
     const bucket = bucketOf(reader);
-    const names = [keys.bucketEpoch(bucket), keys.register(reader, bucket)];
-    const token = randomBytes(registerTokenBytes);
-    await this.#cache.runOne(beginScript, names, [keys.epoch, token, loadingTtlS]);
+    const [begun] = (await this.#cache.run([beginRegisterCall(this.#cache, reader)])) as [Buffer];
+    const meanwhile = this.#keep(reader, begun);
+    if (meanwhile !== undefined) {
+      return meanwhile;
+    }
+    this.#metrics.registerLoaded();
+    const token = begun.subarray(1, registerHeadBytes);
     const content = await readRegister(sql, reader);
     const register = compile(content);
-    const stored = await this.#cache.runOne(finishScript, names, [
-      keys.epoch,
-      token,
-      registerTtlS,
-      JSON.stringify(content),
-    ]);
+    const stored = await this.#cache.runOne(
+      finishScript,
+      [keys.bucketEpoch(bucket), keys.register(reader, bucket)],
+      [keys.epoch, token, registerTtlS, JSON.stringify(content)],
+    );
     if (Number(stored) === 1) {
       this.#known.set(reader, { head: Buffer.concat([Buffer.of(registerReady), token]), register });
     }
