@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { replayGroup } from '@tideline/shared/topics';
@@ -16,6 +17,7 @@ import { setUp } from '../src/setup/set-up.js';
 
 /** E4: whatever the database loses, the log brings back, and nobody is shown what is left meanwhile. */
 
+const run = promisify(execFile);
 const door = fileURLToPath(new URL('../run.mjs', import.meta.url));
 const partitions = 6;
 /** The database refuses records of such requests while it is told to. */
@@ -76,6 +78,26 @@ function replay(options: Partial<ReplayOptions> = {}) {
   return replayEvents(platform.settings, { again: false, signal: new AbortController().signal, ...options });
 }
 
+function environment(): NodeJS.ProcessEnv {
+  const { databaseUrl, redisUrl, kafkaBrokers, namespace } = platform.settings;
+  return {
+    ...process.env,
+    TIDELINE_DATABASE_URL: databaseUrl,
+    TIDELINE_REDIS_URL: redisUrl,
+    TIDELINE_KAFKA_BROKERS: kafkaBrokers.join(','),
+    TIDELINE_NAMESPACE: namespace,
+  };
+}
+
+async function tideline(...args: string[]): Promise<{ status: number; stdout: string }> {
+  try {
+    return { status: 0, ...(await run(process.execPath, [door, 'tideline', ...args], { env: environment() })) };
+  } catch (error) {
+    const { code, stdout } = error as { code: number; stdout: string };
+    return { status: code, stdout };
+  }
+}
+
 /** As a crash of the disk would: no trigger hears of it. Returns how many events are gone. */
 async function loseRows(): Promise<number> {
   const client = await connectToDatabase(platform.settings.databaseUrl);
@@ -126,6 +148,25 @@ test('what fanout has not taken in yet is no loss', async () => {
   records += 1;
 });
 
+test('the command reads what came since a time, and says what it did', async () => {
+  await platform.ingest.succeed('POST', '/v1/activities', {
+    body: { actorId: 'somebody', verb: 'post', objectType: 'note', objectId: 'newest' },
+  });
+  await platform.settle();
+  const { rows } = await platform.database.query<{ at: Date }>('select max(accepted_at) as at from activities');
+  const newest = await tideline('replay', '--json', '--since', rows[0]?.at.toISOString() ?? '');
+  expect([newest.status, JSON.parse(newest.stdout)]).toEqual([0, expect.objectContaining({ read: 1, stored: 0 })]);
+  records += 1;
+
+  const all = await tideline('replay', '--since', '1h');
+  expect([all.status, all.stdout]).toEqual([
+    0,
+    expect.stringMatching(
+      new RegExp(`^Read ${records} records in .*: 0 were missing.*\\nLeft out: 1 version, 1 decode\\.`),
+    ),
+  ]);
+});
+
 test('rows that were lost are back, and from the moment that this is known no page is wrong', async () => {
   const right = await firstPages(platform);
   const lost = await loseRows();
@@ -172,15 +213,8 @@ test('one that is killed goes on behind what it committed, and feeds stay closed
     begin perform pg_sleep(0.5); return null; end $$`);
   await platform.database.query(`create trigger take_long after insert on control_activities
     for each statement execute function take_long()`);
-  const { databaseUrl, redisUrl, kafkaBrokers, namespace } = platform.settings;
   const child = spawn(process.execPath, [door, 'tideline', 'replay'], {
-    env: {
-      ...process.env,
-      TIDELINE_DATABASE_URL: databaseUrl,
-      TIDELINE_REDIS_URL: redisUrl,
-      TIDELINE_KAFKA_BROKERS: kafkaBrokers.join(','),
-      TIDELINE_NAMESPACE: namespace,
-    },
+    env: environment(),
     detached: true,
     stdio: 'ignore',
   });
