@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { bucketEpochKey } from '@tideline/shared/feed-keys';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
 import { replayGroup } from '@tideline/shared/topics';
@@ -11,6 +12,7 @@ import { firstPages, hashesOfFeeds, makeHistory, pollFeeds, users } from '@tidel
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { discardLetters, replayLetters } from '../src/dead-letters/decide-letters.js';
 import { withLetterTools } from '../src/dead-letters/letter-tools.js';
+import { publishProjections } from '../src/rebuild/publish-projections.js';
 import { type ReplayOptions, replayEvents } from '../src/replay/replay-events.js';
 import { connectToDatabase } from '../src/setup/database-client.js';
 import { setUp } from '../src/setup/set-up.js';
@@ -98,22 +100,31 @@ async function tideline(...args: string[]): Promise<{ status: number; stdout: st
   }
 }
 
-/** As a crash of the disk would: no trigger hears of it. Returns how many events are gone. */
+/** Returns how many events are gone. */
 async function loseRows(): Promise<number> {
+  const [contents = 0, controls = 0] = await lose(
+    'delete from activities where log_offset % 3 = 0',
+    'delete from control_activities where log_offset % 4 < 2',
+    ...['follows', 'relations', 'tombstones', 'users', 'objects'].map(
+      (table) => `delete from ${table} where log_offset % 4 < 2`,
+    ),
+    `delete from notifications where user_id < 'u2'`,
+    'delete from author_weeks where week % 2 = 0',
+    'update authors set follower_count = 1',
+  );
+  return contents + controls;
+}
+
+/** As a crash of the disk would: no trigger hears of it. Returns how many rows each statement took. */
+async function lose(...statements: string[]): Promise<number[]> {
   const client = await connectToDatabase(platform.settings.databaseUrl);
   try {
     await client.query('set session_replication_role = replica');
-    const lost = [
-      await client.query('delete from activities where log_offset % 3 = 0'),
-      await client.query('delete from control_activities where log_offset % 4 < 2'),
-    ];
-    for (const table of ['follows', 'relations', 'tombstones', 'users', 'objects']) {
-      await client.query(`delete from ${table} where log_offset % 4 < 2`);
+    const lost: number[] = [];
+    for (const statement of statements) {
+      lost.push((await client.query(statement)).rowCount ?? 0);
     }
-    await client.query('delete from notifications where user_id < $1', ['u2']);
-    await client.query('delete from author_weeks where week % 2 = 0');
-    await client.query('update authors set follower_count = 1');
-    return lost.reduce((sum, { rowCount }) => sum + (rowCount ?? 0), 0);
+    return lost;
   } finally {
     await client.end();
   }
@@ -206,6 +217,31 @@ test('what is posted, followed and deleted meanwhile is neither lost nor undone'
   expect(await hashesOfFeeds(platform)).toEqual(before);
 });
 
+test('whom fanout knew of what was left, it does not go by afterwards', async () => {
+  const post = (objectId: string) =>
+    platform.ingest.succeed('POST', '/v1/activities', {
+      body: { actorId: 'solo', verb: 'post', objectType: 'note', objectId },
+    });
+  await platform.ingest.succeed('POST', '/v1/follows', { body: [{ followerId: 'fan', followeeId: 'solo' }] });
+  await platform.settle();
+  await lose(
+    `delete from control_activities where author_id = 'solo'`,
+    `delete from follows where followee_id = 'solo'`,
+  );
+  // Owners that are new know nobody yet; from this post on, that nobody follows its author.
+  await platform.stopFanout();
+  await platform.startFanout();
+  await post('first');
+  await platform.settle();
+  expect(await replay()).toMatchObject({ stored: 1 });
+  const home = async () => (await platform.feedApi.walk('/v1/feeds/home', 'fan', 50)).map(({ objectId }) => objectId);
+  expect(await home()).toEqual(['first']);
+  await platform.settle();
+  await post('second');
+  await platform.settle();
+  expect(await home()).toEqual(['second', 'first']);
+});
+
 test('one that is killed goes on behind what it committed, and feeds stay closed until then', async () => {
   const right = await firstPages(platform);
   await loseRows();
@@ -251,6 +287,9 @@ async function committed(): Promise<number> {
 }
 
 test('a database that is lost under the services and set up anew is filled from the log', async () => {
+  // Redis has seen more epochs than the new database will have given out.
+  await platform.database.query(`select setval('cache_epochs', nextval('cache_epochs') + 1000)`);
+  await publishProjections(platform.settings);
   // Without a key that the new database knows a caller is refused, too.
   const polling = pollFeeds(platform, await firstPages(platform), [401]);
   await waitUntil('pages are read', () => polling.counts.right >= users.length);
@@ -270,6 +309,8 @@ test('a database that is lost under the services and set up anew is filled from 
   expect(polling.wrong).toEqual([]);
   await platform.settle();
   expect(await hashesOfFeeds(platform)).toEqual(before);
+
+  expect(await platform.redis.get(bucketEpochKey(platform.namespace, 0))).toBe(await epoch());
 
   const body = { actorId: 'u1', verb: 'post', objectType: 'note', objectId: 'afterwards' };
   const { id } = await platform.ingest.succeed<{ id: string }>('POST', '/v1/activities', { body });

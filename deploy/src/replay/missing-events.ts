@@ -16,8 +16,9 @@ export const closeFeeds = 'select close_feeds($1) where not exists (select from 
 
 /**
  * A database that is new, or was put back, would give out epochs again that Redis or a process still has from before: none is
- * as high as the time in seconds.
+ * as high as the time in milliseconds.
  */
 export const raiseEpochs = `
-  select setval('cache_epochs', greatest(nextval('cache_epochs'), extract(epoch from now())::bigint)),
-    setval('partition_fence_epochs', greatest(nextval('partition_fence_epochs'), extract(epoch from now())::bigint))`;
+  select setval('cache_epochs', greatest(nextval('cache_epochs'), ms)),
+    setval('partition_fence_epochs', greatest(nextval('partition_fence_epochs'), ms))
+  from (select (extract(epoch from now()) * 1000)::bigint) as now (ms)`;
