@@ -235,8 +235,11 @@ test('whom fanout knew of what was left, it does not go by afterwards', async ()
   await platform.settle();
   expect(await replay()).toMatchObject({ stored: 1 });
   const home = async () => (await platform.feedApi.walk('/v1/feeds/home', 'fan', 50)).map(({ objectId }) => objectId);
-  expect(await home()).toEqual(['first']);
-  await platform.settle();
+  await waitUntil('the inbox is built', async () => {
+    expect(await home()).toEqual(['first']);
+    await platform.settle();
+    return (await platform.redis.keys(`${platform.namespace}:*:in:fan`)).length > 0;
+  });
   await post('second');
   await platform.settle();
   expect(await home()).toEqual(['second', 'first']);
@@ -261,6 +264,8 @@ test('one that is killed goes on behind what it committed, and feeds stay closed
   await platform.database.query('drop trigger take_long on control_activities');
   const polling = pollFeeds(platform, right);
   await waitUntil('pages are refused', () => polling.counts.refused >= users.length);
+  // Nor does a rebuild open them.
+  expect((await tideline('rebuild')).status).toBe(2);
 
   let extent = { records: 0, done: 0 };
   const report = await replay({
