@@ -376,12 +376,15 @@ async function waitsForLock(application: string): Promise<boolean> {
 
 test('a batch that fanout has in hand when the moment comes is given up, and read again without the user', async () => {
   const erna: Person = { id: 'erna-x7', words: 'phalarope' };
+  const { ingest } = platform;
+  const first = { actorId: erna.id, verb: 'post', objectType: 'note', objectId: '0' };
+  await ingest.succeed('POST', '/v1/activities', { body: first });
+  await platform.settle();
   const held = await inTransactionAs('tideline_eraser');
   await held.query('select from partition_fences order by log_partition for update');
   const erased = erase(erna.id, { memoryMs: 10 });
   await waitUntil('the erasure waits', () => waitsForLock('tideline-erase'));
   // Behind it fanout, with a batch that knows nothing of it.
-  const { ingest } = platform;
   await ingest.succeed('PUT', `/v1/follows/${erna.id}`, { actAs: 'ben' });
   const body = { actorId: erna.id, verb: 'post', objectType: 'note', objectId: '1', objectTitle: erna.words };
   const { id } = await ingest.succeed<{ id: string }>('POST', '/v1/activities', { body });
