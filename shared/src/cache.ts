@@ -100,9 +100,22 @@ export class Cache {
     return answer;
   }
 
-  /** Values of keys that belong together in no bucket; null where there is none. */
+  /**
+   * Values of keys that belong together in no bucket; null where there is none. Throws as `run` does, so that whoever only
+   * reads notices a new epoch, too: nobody changes what is under the one before.
+   */
   async readMany(keys: readonly string[]): Promise<(string | null)[]> {
-    return keys.length === 0 ? [] : this.#guard(() => this.#redis.mget([...keys]));
+    if (keys.length === 0) {
+      return [];
+    }
+    const { epoch } = this.keys;
+    const epochKey = bucketEpochKey(this.#options.namespace, 0);
+    const [confirmed, ...values] = await this.#guard(() => this.#redis.mget([epochKey, ...keys]));
+    if (confirmed !== epoch) {
+      this.#reopen();
+      throw cacheRefused('the cache epoch has changed');
+    }
+    return values;
   }
 
   /** Stores values that live for `ttlS` seconds, in one round trip; over what is there, or only where nothing is. */

@@ -4,7 +4,7 @@ import type { ObjectRecord } from '@tideline/shared/activity-record';
 import { Cache } from '@tideline/shared/cache';
 import { cacheEpochStore } from '@tideline/shared/cache-epoch-store';
 import { openDatabase } from '@tideline/shared/database';
-import { objectName } from '@tideline/shared/feed-keys';
+import { incarnationKey, objectName } from '@tideline/shared/feed-keys';
 import { createLogger } from '@tideline/shared/logger';
 import {
   cacheObject,
@@ -72,7 +72,7 @@ afterAll(async () => {
   await installation.close();
 });
 
-function describe(describer: Describer, description: ObjectDescription) {
+function describe(describer: Describer, description: ObjectDescription, through = cache) {
   const tools = {
     log: {
       append(records: readonly ObjectRecord[]) {
@@ -82,7 +82,7 @@ function describe(describer: Describer, description: ObjectDescription) {
       },
     },
     database: installation.database,
-    cache,
+    cache: through,
     metrics: { outcomeUnknown: () => undefined },
     logger,
   };
@@ -168,6 +168,32 @@ test('many objects take one statement, and the next time none; without Redis alw
   expect(await statementsOf(() => reading(withoutRedis))).toBe(1);
   expect(await statementsOf(() => readObjects(sources, []))).toBe(0);
   await expect(readObjects(withoutAnything, wanted)).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('who only asks for objects notices that the cache has begun anew', async () => {
+  const { database, config } = installation;
+  const photo = { type: 'photo', id: 'in-two-epochs' };
+  await describe(anna, photo);
+  expect(await read(photo)).toMatchObject({ ownerId: 'anna' });
+  // As a rebuild does, and as a flush does to whoever writes to Redis next.
+  await redis.del(incarnationKey(config.namespace));
+  const next = new Cache({
+    url: config.redisUrl,
+    namespace: config.namespace,
+    epochs: cacheEpochStore(database),
+    logger,
+  });
+  try {
+    await next.start();
+    const elsewhere = { cache: next, database };
+    await describe(anna, { ...photo, ownerId: 'ben' }, next);
+    expect(await read(photo, elsewhere)).toMatchObject({ ownerId: 'ben' });
+  } finally {
+    await next.close();
+  }
+  expect(await read(photo)).toMatchObject({ ownerId: 'ben' });
+  await cache.settled();
+  expect(await statementsOf(async () => expect(await read(photo)).toMatchObject({ ownerId: 'ben' }))).toBe(0);
 });
 
 test('an object whose absence is remembered is found as soon as it is there', async () => {

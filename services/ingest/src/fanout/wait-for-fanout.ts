@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cache } from '@tideline/shared/cache';
-import { isTidelineError } from '@tideline/shared/errors';
+import { unlessUnavailable } from '@tideline/shared/errors';
 import { type FanoutResult, readFanoutResult } from '@tideline/shared/fanout-results';
 
 const pauseFirstMs = 2;
@@ -20,15 +20,12 @@ export async function waitForFanout(
   const deadline = performance.now() + timeoutMs;
   let missing = ids;
   for (let pauseMs = pauseFirstMs; ; pauseMs = Math.min(pauseMs * 2, pauseMaxMs)) {
-    try {
-      for (const [id, result] of await readFanoutResult(cache, missing)) {
-        found.set(id, result);
-      }
-    } catch (error) {
-      if (isTidelineError(error, 'unavailable')) {
-        return found;
-      }
-      throw error;
+    const results = await unlessUnavailable(() => readFanoutResult(cache, missing));
+    if (results === undefined) {
+      return found;
+    }
+    for (const [id, result] of results) {
+      found.set(id, result);
     }
     missing = missing.filter((id) => !found.has(id));
     const leftMs = deadline - performance.now();
