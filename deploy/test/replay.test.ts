@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { bucketEpochKey } from '@tideline/shared/feed-keys';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { createLogger } from '@tideline/shared/logger';
-import { replayGroup } from '@tideline/shared/topics';
 import { type Platform, startPlatform } from '@tideline/testing/platform';
 import { waitUntil } from '@tideline/testing/wait-until';
 import { firstPages, hashesOfFeeds, makeHistory, pollFeeds, users } from '@tideline/testing/whole-history';
@@ -197,6 +196,19 @@ test('rows that were lost are back, and from the moment that this is known no pa
   expect(await replay()).toMatchObject({ stored: 0 });
 });
 
+test('of a record with two letters, one replayed and one discarded, nothing stays away', async () => {
+  const { rowCount } = await platform.database.query(`
+    insert into dead_letter_decisions
+    select (jsonb_populate_record(d, '{"letter_offset": 1000000, "decision": "discarded", "reason": "a copy"}')).*
+    from dead_letter_decisions d where decision <> 'discarded'`);
+  expect(rowCount).toBe(1);
+  const lost = await lose(`delete from activities where request_id = '${refused}'`);
+  expect(lost).toEqual([1]);
+  expect(await replay()).toMatchObject({ stored: 1 });
+  expect(await hashesOfFeeds(platform)).toEqual(before);
+  await platform.database.query('delete from dead_letter_decisions where letter_offset = 1000000');
+});
+
 test('what is posted, followed and deleted meanwhile is neither lost nor undone', async () => {
   await loseRows();
   const posting = (async () => {
@@ -284,11 +296,10 @@ test('one that is killed goes on behind what it committed, and feeds stay closed
 });
 
 async function committed(): Promise<number> {
-  const [group] = await platform.admin.fetchOffsets({
-    groupId: replayGroup(platform.namespace),
-    topics: [platform.topic],
-  });
-  return group?.partitions.reduce((sum, { offset }) => sum + Math.max(Number(offset), 0), 0) ?? 0;
+  const { rows } = await platform.database.query<{ done: number }>(
+    'select coalesce(sum(next_offset), 0)::integer as done from replay_progress',
+  );
+  return rows[0]?.done ?? 0;
 }
 
 test('a database that is lost under the services and set up anew is filled from the log', async () => {
@@ -298,6 +309,11 @@ test('a database that is lost under the services and set up anew is filled from 
   // Without a key that the new database knows a caller is refused, too.
   const polling = pollFeeds(platform, await firstPages(platform), [401]);
   await waitUntil('pages are read', () => polling.counts.right >= users.length);
+  // How far one came that was stopped is about the database that it was for.
+  const stop = new AbortController();
+  const stopped = replay({ signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) });
+  await expect(stopped).rejects.toThrow('stopped');
+  expect(await committed()).toBeGreaterThan(0);
   await dropDatabase();
   const said: string[] = [];
   await setUp({ ...platform.settings, partitions, replicationFactor: 1 }, (line) => said.push(line));

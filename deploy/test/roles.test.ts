@@ -90,6 +90,7 @@ const grants: Record<string, Partial<Record<string, string>>> = {
   partition_fences: { fanout: 'siu', eraser: 'siu' },
   rebuild_steps: {},
   relations: { ingest: 'siu', fanout: 'siu', feed_api: 's', eraser: 'sd' },
+  replay_progress: {},
   replayed_records: { fanout: 'si', eraser: 'sd' },
   retention: { ingest: 's', fanout: 's', feed_api: 's' },
   secrets: { feed_api: 's' },

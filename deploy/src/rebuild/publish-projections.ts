@@ -38,9 +38,11 @@ export async function publishProjections(
 
 /** Whoever owns a partition forgets what it had in memory, and then everything in Redis is unknown. Returns the cache epoch. */
 export async function beginCachesAnew(client: pg.Client, config: ServerConfig): Promise<string> {
-  await client.query(
-    `update partition_fences set epoch = nextval('partition_fence_epochs'), holder = 'rebuild', taken_at = now()`,
-  );
+  // Locked in the order in which everybody locks several of them.
+  await client.query(`
+    with fences as (select log_partition from partition_fences order by log_partition for update)
+    update partition_fences f set epoch = nextval('partition_fence_epochs'), holder = 'rebuild', taken_at = now()
+    from fences where f.log_partition = fences.log_partition`);
   return beginCacheEpoch(config);
 }
 

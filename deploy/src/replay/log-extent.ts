@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { unavailable } from '@tideline/shared/errors';
+import { replayGroup } from '@tideline/shared/topics';
 import type { ReplayTools } from './replay-tools.js';
 
 /** What of the log is to be read. */
 export interface LogExtent {
-  /** By partition the offset to end before: up to there fanout was done. Without partitions of which nothing is left to read. */
+  /** By partition the offset to begin with. Without partitions of which nothing is left to read, as the next. */
+  from: Map<number, number>;
+  /** By partition the offset to end before: up to there fanout was done. */
   upTo: Map<number, number>;
   /** How many offsets that is, and how many of them an interrupted replay has done. */
   records: number;
@@ -26,15 +30,15 @@ export interface ExtentOptions {
 export async function readExtent(tools: ReplayTools, { again, since }: ExtentOptions): Promise<LogExtent> {
   return withAdmin(tools, async (admin) => {
     if (again || since !== undefined) {
-      await forgetProgress(admin, tools.replayGroup);
+      await forgetReplayProgress(tools.client);
     }
     if (since !== undefined) {
       await beginAt(admin, tools, since);
     }
     const ends = await admin.fetchTopicOffsets(tools.topic);
     const delivered = await committedOffsets(admin, tools.topic, tools.fanoutGroup);
-    const replayed = await committedOffsets(admin, tools.topic, tools.replayGroup);
-    const extent: LogExtent = { upTo: new Map(), records: 0, done: 0, dropped: 0 };
+    const replayed = await readProgress(tools);
+    const extent: LogExtent = { from: new Map(), upTo: new Map(), records: 0, done: 0, dropped: 0 };
     for (const { partition, low, high } of ends) {
       const first = Number(low);
       const end = Math.min(delivered.get(partition) ?? -1, Number(high));
@@ -43,6 +47,7 @@ export async function readExtent(tools: ReplayTools, { again, since }: ExtentOpt
       extent.records += Math.max(end - first, 0);
       extent.done += Math.max(Math.min(position, end) - first, 0);
       if (position < end) {
+        extent.from.set(partition, position);
         extent.upTo.set(partition, end);
       }
     }
@@ -50,23 +55,58 @@ export async function readExtent(tools: ReplayTools, { again, since }: ExtentOpt
   });
 }
 
-/** The replay is through: the next one begins anew. */
-export async function endExtent(tools: ReplayTools): Promise<void> {
-  await withAdmin(tools, (admin) => forgetProgress(admin, tools.replayGroup));
+/** Runs work with a consumer group that begins there, and removes it. Throws `unavailable`. */
+export async function withReplayGroup<T>(
+  tools: ReplayTools,
+  { from }: Pick<LogExtent, 'from'>,
+  work: (groupId: string) => Promise<T>,
+): Promise<T> {
+  // A group of its own each time: one that was killed would keep this one waiting. Kafka forgets what it left in some days.
+  const groupId = `${replayGroup(tools.namespace)}.${randomUUID()}`;
+  const partitions = Array.from(from, ([partition, offset]) => ({ partition, offset: String(offset) }));
+  if (partitions.length > 0) {
+    await withAdmin(tools, (admin) => admin.setOffsets({ groupId, topic: tools.topic, partitions }));
+  }
+  const result = await work(groupId);
+  if (partitions.length > 0) {
+    await withAdmin(tools, (admin) => admin.deleteGroups([groupId]));
+  }
+  return result;
+}
+
+const saveProgressSql = `
+  insert into replay_progress (log_partition, log_generation, next_offset) values ($1, $2, $3)
+  on conflict (log_partition) do update
+  set log_generation = excluded.log_generation, next_offset = excluded.next_offset`;
+
+/** Everything of the partition before `next` is done. */
+export async function saveProgress(
+  { database, generation }: Pick<ReplayTools, 'database' | 'generation'>,
+  partition: number,
+  next: number,
+): Promise<void> {
+  await database.none(saveProgressSql, [partition, generation, next]);
+}
+
+async function readProgress({ client, generation }: ReplayTools): Promise<Map<number, number>> {
+  const { rows } = await client.query<{ partition: number; next: number }>(
+    `select log_partition as partition, next_offset::float8 as next from replay_progress where log_generation = $1`,
+    [generation],
+  );
+  return new Map(rows.map(({ partition, next }) => [partition, next]));
+}
+
+/** The next replay begins anew. */
+export async function forgetReplayProgress(client: ReplayTools['client']): Promise<void> {
+  await client.query('delete from replay_progress');
 }
 
 type Admin = ReturnType<ReplayTools['kafka']['admin']>;
 
-async function forgetProgress(admin: Admin, groupId: string): Promise<void> {
-  const { groups } = await admin.listGroups();
-  if (groups.some((group) => group.groupId === groupId)) {
-    await admin.deleteGroups([groupId]);
+async function beginAt(admin: Admin, tools: ReplayTools, since: Date): Promise<void> {
+  for (const { partition, offset } of await admin.fetchTopicOffsetsByTimestamp(tools.topic, since.getTime())) {
+    await saveProgress(tools, partition, Number(offset));
   }
-}
-
-async function beginAt(admin: Admin, { topic, replayGroup }: ReplayTools, since: Date): Promise<void> {
-  const partitions = await admin.fetchTopicOffsetsByTimestamp(topic, since.getTime());
-  await admin.setOffsets({ groupId: replayGroup, topic, partitions });
 }
 
 async function committedOffsets(admin: Admin, topic: string, groupId: string): Promise<Map<number, number>> {

@@ -2,7 +2,14 @@ import { type LogReplayReport, replayLog } from '@tideline/fanout/kafka/log-repl
 import type { ServerConfig } from '@tideline/shared/config';
 import { beginCachesAnew, publishProjections } from '../rebuild/publish-projections.js';
 import { type RebuildReport, rebuildProjections } from '../rebuild/rebuild-projections.js';
-import { type ExtentOptions, endExtent, type LogExtent, readExtent } from './log-extent.js';
+import {
+  type ExtentOptions,
+  forgetReplayProgress,
+  type LogExtent,
+  readExtent,
+  saveProgress,
+  withReplayGroup,
+} from './log-extent.js';
 import { closeFeeds, raiseEpochs, readMissingEvents } from './missing-events.js';
 import { type ReplayTools, withReplayTools } from './replay-tools.js';
 
@@ -33,17 +40,20 @@ export async function replayEvents(config: ServerConfig, options: ReplayOptions)
       await forgetCaches(tools);
       options.onClosed?.();
     }
-    const report = { ...(await replayLog(replayOptions(tools, extent, options))), dropped: extent.dropped };
+    const replayed = await withReplayGroup(tools, extent, (groupId) =>
+      replayLog(replayOptions(tools, groupId, extent, options)),
+    );
+    const report = { ...replayed, dropped: extent.dropped };
     const rebuilt = (await readMissingEvents(tools.client)) && (await makeWhole(tools, report, options));
-    await endExtent(tools);
+    await forgetReplayProgress(tools.client);
     return { ...report, ...(rebuilt && { rebuilt }) };
   });
 }
 
-function replayOptions(tools: ReplayTools, { upTo, done }: LogExtent, options: ReplayOptions) {
+function replayOptions(tools: ReplayTools, groupId: string, { upTo, done }: LogExtent, options: ReplayOptions) {
   return {
     ...tools,
-    groupId: tools.replayGroup,
+    groupId,
     upTo,
     signal: options.signal,
     async onStored(transaction: Pick<ReplayTools['database'], 'any'>) {
@@ -53,6 +63,7 @@ function replayOptions(tools: ReplayTools, { upTo, done }: LogExtent, options: R
       await forgetCaches(tools);
       options.onClosed?.();
     },
+    onTaken: (partition: number, next: number) => saveProgress(tools, partition, next),
     onProgress: (read: number) => options.onProgress?.(done + read),
   };
 }
@@ -86,6 +97,7 @@ async function makeWhole(
     },
   });
   const { epoch } = await publishProjections(config);
-  await client.query('select open_feeds()');
+  // In one transaction: what is opened again begins anew, whatever becomes of it later.
+  await client.query('begin; select open_feeds(); delete from replay_progress; commit');
   return { ...rebuilt, epoch };
 }

@@ -4,7 +4,7 @@ import { unavailable } from '@tideline/shared/errors';
 import { createKafka } from '@tideline/shared/kafka-client';
 import { readLogGeneration } from '@tideline/shared/log-generation';
 import { createLogger } from '@tideline/shared/logger';
-import { activitiesTopic, fanoutGroup, replayGroup } from '@tideline/shared/topics';
+import { activitiesTopic, fanoutGroup } from '@tideline/shared/topics';
 import type pg from 'pg';
 import { connectToDatabase } from '../setup/database-client.js';
 
@@ -22,7 +22,7 @@ export interface ReplayTools {
   kafka: ReturnType<typeof createKafka>;
   topic: string;
   fanoutGroup: string;
-  replayGroup: string;
+  namespace: string;
   generation: number;
 }
 
@@ -49,7 +49,7 @@ export async function withReplayTools<T>(config: ServerConfig, work: (tools: Rep
       ),
       topic,
       fanoutGroup: fanoutGroup(config.namespace),
-      replayGroup: replayGroup(config.namespace),
+      namespace: config.namespace,
       generation,
     });
   } finally {

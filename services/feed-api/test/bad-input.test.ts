@@ -208,6 +208,11 @@ test('only a service key acts as somebody else, and it has to say as whom where 
   await expectRefusal(await call(home, service), 400, 'invalid_request');
   await expectRefusal(await call(home, { ...service, 'x-act-as': 'no id' }), 400, 'invalid_request');
   await expectRefusal(await call(home, { ...service, 'x-act-as': '' }), 400, 'invalid_request');
+  await expectRefusal(
+    await call('/v1/stats/activities?bucket=1d', { ...service, 'x-act-as': 'no id' }),
+    400,
+    'invalid_request',
+  );
   expect((await call(home, { ...ivan, 'x-act-as': '1' })).status).toBe(200);
   expect((await call('/v1/users/1/feed', service)).status).toBe(200);
 });

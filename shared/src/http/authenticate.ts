@@ -65,6 +65,8 @@ export function authenticate({ keys, tokens, quotas, tickets }: Guards): Request
     }
     identities.set(request, identity);
     await quotas.countCaller(identity.principal);
+    // Also where the route does not ask for whom the call is.
+    actingAs(request, identity.principal);
     next();
   };
 }

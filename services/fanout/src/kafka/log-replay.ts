@@ -30,7 +30,7 @@ export interface LogReplayOptions {
   kafka: Kafka;
   database: Database;
   topic: string;
-  /** Whose offsets say where to begin, and are committed behind what is done. Without any it begins with the oldest record. */
+  /** Whose offsets say where to begin, and are committed behind what is done. */
   groupId: string;
   generation: number;
   /** By partition the offset to end before. A partition that is not here is left alone. */
@@ -39,6 +39,8 @@ export interface LogReplayOptions {
   onStored(transaction: Queryable): Promise<void>;
   /** After the first of them. */
   onFirstStored(): Promise<void>;
+  /** Everything of a partition before `next` is done. */
+  onTaken(partition: number, next: number): Promise<void>;
   onProgress(read: number): void;
   /** Stops between two transactions, and rejects with its reason. */
   signal: AbortSignal;
@@ -57,7 +59,7 @@ export interface LogReplayReport {
 /**
  * Reads the log again, and has the event store have all of it that fanout would have stored. Nothing that is there already is
  * written, and nothing is delivered. One transaction at a time. Throws `unavailable` where Kafka or the database do not answer;
- * called again it goes on behind what was committed.
+ * called again it goes on where its group is.
  */
 export async function replayLog(options: LogReplayOptions): Promise<LogReplayReport> {
   const replay = new LogReplay(options);
@@ -76,6 +78,7 @@ class LogReplay {
   readonly #consumer: Consumer;
   readonly #waiting: Set<number>;
   readonly #knownUsers = new LRUCache<string, true>({ max: knownUsersMax });
+  #silence: NodeJS.Timeout | undefined;
   #end: (error?: unknown) => void = () => undefined;
 
   constructor(options: LogReplayOptions) {
@@ -102,7 +105,7 @@ class LogReplay {
     );
     const { signal } = this.#options;
     signal.addEventListener('abort', () => this.#end(signal.reason));
-    const silence = setTimeout(
+    this.#silence = setTimeout(
       () => this.#end(unavailable('Kafka gives no records, though there are some.')),
       silenceMaxMs,
     );
@@ -112,15 +115,11 @@ class LogReplay {
       await this.#consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        eachBatch: async (payload) => {
-          silence.refresh();
-          await this.#eachBatch(payload);
-          silence.refresh();
-        },
+        eachBatch: (payload) => this.#eachBatch(payload),
       });
       await ended;
     } finally {
-      clearTimeout(silence);
+      clearTimeout(this.#silence);
       await this.#consumer.disconnect();
     }
   }
@@ -129,6 +128,7 @@ class LogReplay {
     const { topic, upTo, signal, onProgress } = this.#options;
     const { partition } = batch;
     const end = upTo.get(partition) ?? 0;
+    this.#silence?.refresh();
     try {
       const messages = batch.messages.filter(({ offset }) => Number(offset) < end);
       for (let start = 0; start < messages.length; start += sliceSizeMax) {
@@ -137,9 +137,11 @@ class LogReplay {
         await this.#takeSlice(partition, slice);
         const last = slice.at(-1)?.offset ?? '';
         resolveOffset(last);
-        const next = (BigInt(last) + 1n).toString();
-        await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: next }] }] });
+        const next = Number(last) + 1;
+        await untilAvailable(() => this.#options.onTaken(partition, next));
+        await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: String(next) }] }] });
         await heartbeat();
+        this.#silence?.refresh();
         this.report.read += slice.length;
         onProgress(this.report.read);
       }

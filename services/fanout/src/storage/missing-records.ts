@@ -65,7 +65,8 @@ async function discardedRecords(database: Queryable, records: readonly LoggedRec
           records,
           await database.any<Placed>(
             `select place::integer from ${placesSql}
-             where exists (select from dead_letter_decisions d where ${sameVersion('d')} and d.decision = 'discarded')`,
+             where exists (select from dead_letter_decisions d where ${sameVersion('d')} and d.decision = 'discarded')
+               and not exists (select from dead_letter_decisions d where ${sameVersion('d')} and d.decision <> 'discarded')`,
             versionColumns(records),
           ),
         ),

@@ -179,7 +179,7 @@ export class ProcessLiveHub implements LiveHub {
     }
     const sql = new SqlScope(tools);
 
-    // What decides who merges an author was recorded before what the author then did: the one is read to its end first.
+    // Whose own log goes on may not know yet that it merges an author.
     const pulledPart = ({ bucket }: LiveStream) => (unfinished.has(bucket) ? undefined : parts.get('pulled'));
     const owns = streams.map((stream) => [stream, stream.ownNews(parts.get(stream.bucket))] as const);
     const view = await confirmView(tools, sql, changedRegisters(streams, parts));
@@ -197,12 +197,14 @@ export class ProcessLiveHub implements LiveHub {
   }
 
   /**
-   * What was recorded for these streams in their buckets and then by authors who are merged at read, from where the first
-   * of them is, and the places where more is left. Streams that cannot go on begin anew.
+   * What was recorded by authors who are merged at read, and for these streams in their buckets, from where the first of
+   * them is, and the places where more is left. Streams that cannot go on begin anew.
    */
   async #readLogs(buckets: readonly number[], streams: readonly LiveStream[]): Promise<LogParts> {
     const { tools, log } = this.#options;
-    const reads = [...buckets, 'pulled' as const].flatMap((place) => {
+    // A decision who merges an author is recorded before what the author then does: so that is read first, and whoever is told
+    // of it knows of the decision.
+    const reads = ['pulled' as const, ...buckets].flatMap((place) => {
       const followers = (place === 'pulled' ? streams : this.#streams.inBucket(place)).filter((stream) =>
         stream.follows(place),
       );
