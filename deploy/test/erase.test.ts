@@ -495,3 +495,106 @@ test('the command asks, does nothing where nobody can answer, and says what is l
   const report = JSON.parse(again.stdout) as EraseReport;
   expect(Object.values(report.counts).every((rows) => rows === 0)).toBe(true);
 });
+
+test('what was done before fanout was there does not count once it is', async () => {
+  const ida: Person = { id: 'ida-x7', words: 'greenshank' };
+  await giveEverything(platform, ida);
+  const ids = await idsOf(platform, ida);
+  await platform.stopFanout();
+  const note = { actorId: 'dora', verb: 'post', objectType: 'note', objectId: 'on-its-way' };
+  const target = { targetType: 'photo', targetId: 'o-1', targetTitle: `A photo of ${ida.words}` };
+  await platform.ingest.succeed('POST', '/v1/activities', { body: { ...note, ...target } });
+  const interrupted = erase(ida.id, {
+    patienceMs: 0,
+    onWait(sentence) {
+      if (sentence.includes('in memory')) {
+        throw new RangeError('interrupted');
+      }
+    },
+  });
+  await expect(interrupted).rejects.toThrow('interrupted');
+  const titlesSql = 'select target_title as title from activities where target_title is not null';
+  expect((await platform.database.query(titlesSql)).rows).toEqual([]);
+  await platform.startFanout();
+  await platform.settle();
+  expect((await platform.database.query(titlesSql)).rows).toEqual([{ title: target.targetTitle }]);
+
+  expect(await erase(ida.id)).toMatchObject({ isDone: true, isResumed: true });
+  await expectNothingOf(ida, ids);
+});
+
+test('a lock is waited for 10 s at most, and nobody is told then whose an object was, by whatever run it was taken', async () => {
+  const { redis, namespace, database, ingest } = platform;
+  const jan: Person = { id: 'jan-x7', words: 'redshank' };
+  await ingest.succeed('PUT', '/v1/objects/photo/j-1', { actAs: jan.id, body: { title: jan.words } });
+  await platform.settle();
+  const { rows } = await database.query<{ epoch: string }>('select epoch::text from cache_epoch');
+  const ownerIsKnown = (id: string) => `${namespace}:${rows[0]?.epoch}:object:photo:${id}`;
+  const object = `1:1:${JSON.stringify({ title: jan.words, ownerId: jan.id, url: null })}`;
+  const held = await inTransactionAs('tideline_eraser');
+  await held.query('select from partition_fences order by log_partition for update');
+  await expect(erase(jan.id, { memoryMs: 10 })).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+  await held.commit();
+  const { rows: begun } = await database.query('select steps, objects from erasure_progress');
+  expect(begun).toEqual([{ steps: ['keys'], objects: [['photo', 'j-1']] }]);
+
+  // Somebody had it in hand; and somebody makes another one until the moment.
+  await redis.set(ownerIsKnown('j-1'), object);
+  let written: Promise<unknown> | undefined;
+  const interrupted = erase(jan.id, {
+    memoryMs: 1_000,
+    onWait() {
+      written ??= (async () => {
+        await ingest.succeed('PUT', '/v1/objects/photo/j-2', { actAs: jan.id, body: { title: jan.words } });
+        await redis.set(ownerIsKnown('j-2'), object);
+      })();
+    },
+    onStep() {
+      throw new RangeError('interrupted');
+    },
+  });
+  await expect(interrupted).rejects.toThrow('interrupted');
+  await written;
+  expect(await redis.exists(ownerIsKnown('j-1'), ownerIsKnown('j-2'))).toBe(0);
+  expect(await erase(jan.id)).toMatchObject({ isDone: true, isResumed: true, counts: { objects: 2 } });
+  await expectNothingOf(jan, []);
+});
+
+test('the moment does not wait for a refresh of the materialised home feeds, which has all notes in hand', async () => {
+  const kate: Person = { id: 'kate-x7', words: 'godwit' };
+  await giveEverything(platform, kate);
+  const ids = await idsOf(platform, kate);
+  const refresh = await inTransactionAs('tideline_eraser');
+  for (const table of ['contents_since_refresh', 'follows_since_refresh']) {
+    expect((await refresh.query(`delete from ${table}`)).rowCount, table).toBeGreaterThan(0);
+  }
+  const steps: string[] = [];
+  const erased = erase(kate.id, { onStep: (step) => steps.push(step) });
+  await waitUntil(
+    'a step after the moment waits',
+    async () => steps.length > 1 && (await waitsForLock('tideline-erase')),
+  );
+  // Nobody waits with it: what is written is applied.
+  await platform.ingest.succeed('PUT', '/v1/mutes/gina', { actAs: 'dora' });
+  await platform.settle();
+  await platform.ingest.succeed('DELETE', '/v1/mutes/gina', { actAs: 'dora' });
+  await refresh.query('rollback');
+  await refresh.commit();
+  expect(await erased).toMatchObject({ isDone: true });
+  await expectNothingOf(kate, ids);
+});
+
+test('while events are missing nothing is erased, because a replay could bring more', async () => {
+  const { database } = platform;
+  await database.query(`insert into missing_events (reason) values ('a test')`);
+  try {
+    expect(await tideline('erase', 'lena-x7', '--yes')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('npx tideline replay') as string,
+    });
+  } finally {
+    await database.query('delete from missing_events');
+  }
+  const { rows } = await database.query('select from erasures where finished_at is null');
+  expect(rows).toEqual([]);
+});

@@ -56,6 +56,7 @@ export async function eraseControlEvents(
   erasure: Erasure,
   end: LogEnd,
   isCaughtUp: boolean,
+  step: string,
 ): Promise<void> {
   await inTransaction(client, async () => {
     const values = [erasure.userId, end.generation, end.ends];
@@ -69,7 +70,7 @@ export async function eraseControlEvents(
     if (isCaughtUp) {
       await restoreDescriptions(client, end);
     }
-    await noteStep(client, erasure, 'control events', { counts, recentIds: gone.recentIds });
+    await noteStep(client, erasure, step, { counts, recentIds: gone.recentIds });
   });
 }
 

@@ -16,12 +16,12 @@ import {
   type Erasure,
   finishErasure,
   forgetSteps,
-  inTransaction,
-  noteStep,
   openErasure,
   type Progress,
   readProgress,
+  requireEvents,
 } from './erasure.js';
+import { eraseFromHome } from './home-feeds.js';
 import { forgetObjects, removeCopies } from './redis-copies.js';
 import { type RemainingRecords, readRemainingRecords } from './remaining-records.js';
 import { setEnd, takeKeysAndObjects } from './set-end.js';
@@ -71,18 +71,19 @@ interface Tools {
 /**
  * Takes everything of a user out of TimescaleDB, Redis and answers, while the system runs, so that no replay brings it back
  * (docs/decisions/0021-erasure.md). Every step is a transaction that can be repeated, and one that was interrupted goes on.
- * Throws `unavailable` where a server does not answer; to be repeated then.
+ * Throws `unavailable` where a server does not answer, to be repeated then, and `configuration` while events are missing.
  */
 export async function eraseUser(options: EraseOptions): Promise<EraseReport> {
   const { config, userId, reason } = options;
-  return withSetUpLock(config.databaseUrl, () =>
-    withVerifyTools(config, ({ log, cache }) =>
+  return withSetUpLock(config.databaseUrl, async (owner) => {
+    await requireEvents(owner);
+    return withVerifyTools(config, ({ log, cache }) =>
       withEraser(config, async (client) => {
         const erasure = await openErasure(client, userId, reason);
         return erase({ options, client, log, cache, erasure });
       }),
-    ),
-  );
+    );
+  });
 }
 
 async function withEraser<T>(config: ServerConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -116,17 +117,26 @@ async function erase(tools: Tools): Promise<EraseReport> {
 }
 
 /** Until then nobody is to act with the user's keys, or to be told what is the user's. */
-async function begin({ options, client, log, cache, erasure }: Tools): Promise<void> {
+async function begin(tools: Tools): Promise<void> {
+  const { options, client, log, erasure } = tools;
   const { config, memoryMs = memoryDefaultMs, onWait, signal } = options;
   const { steps } = await readProgress(client, erasure);
-  if (steps.has('end')) {
-    return;
+  if (!steps.has('end')) {
+    await takeKeysAndObjects(client, erasure);
+    await forgetTakenObjects(tools);
+    onWait?.(`Waiting ${memoryMs / 1_000} s until nobody takes the user's keys any more …`);
+    await delay(memoryMs, undefined, { ...(signal && { signal }) });
+    // Whoever had read one before may have brought it back.
+    await forgetTakenObjects(tools);
+    await setEnd(client, config.namespace, erasure, () => log.end());
   }
-  const { objects = [] } = await takeKeysAndObjects(client, erasure);
-  await forgetObjects(config, cache.keys.epoch, objects);
-  onWait?.(`Waiting ${memoryMs / 1_000} s until nobody takes the user's keys any more …`);
-  await delay(memoryMs, undefined, { ...(signal && { signal }) });
-  await setEnd(client, config.namespace, erasure, () => log.end());
+  // Those that went with the end, too, also where it was set by a run that was interrupted then.
+  await forgetTakenObjects(tools);
+}
+
+async function forgetTakenObjects({ options, client, cache, erasure }: Tools): Promise<void> {
+  const { objects } = await readProgress(client, erasure);
+  await forgetObjects(options.config, cache.keys.epoch, objects);
 }
 
 /** What is on its way is in the database then, and nobody has it in hand. */
@@ -169,38 +179,30 @@ async function takeSteps({ options, client, erasure }: Tools, isCaughtUp: boolea
   onStep?.('', steps.length, steps.length);
 }
 
+/** What is done before fanout is there counts for nothing once it is: each step is then done again. */
 async function stepsOf(client: pg.Client, erasure: Erasure, isCaughtUp: boolean): Promise<Step[]> {
   const chunks = await chunksOfActivities(client);
   const audit = await chunksOfAudit(client);
+  const nameOf = (what: string) => (isCaughtUp ? what : `${what}, before fanout was there`);
+  const [control, home] = [nameOf('control events'), nameOf('materialised home feeds')];
   return [
     {
-      name: 'control events',
-      run: async ({ end }) => end && eraseControlEvents(client, erasure, end, isCaughtUp),
+      name: control,
+      run: async ({ end }) => end && eraseControlEvents(client, erasure, end, isCaughtUp, control),
     },
     ...chunks.map((chunk) => {
-      const name = `activities from ${chunk.from.toISOString()}`;
+      const name = nameOf(`activities from ${chunk.from.toISOString()}`);
       return { name, run: (progress: Progress) => eraseContents(client, erasure, progress, chunk, name) };
     }),
-    { name: 'materialised home feeds', run: () => refreshHome(client, erasure) },
+    { name: home, run: () => eraseFromHome(client, erasure, home) },
     ...audit.map((chunk) => {
-      const name = `audit from ${chunk.from.toISOString()}`;
+      const name = nameOf(`audit from ${chunk.from.toISOString()}`);
       return {
         name,
         run: (progress: Progress) => eraseAuditEntries(client, erasure, progress, isCaughtUp, chunk, name),
       };
     }),
   ];
-}
-
-/** Where nothing ever was in the view there is nothing to take out. */
-async function refreshHome(client: pg.Client, erasure: Erasure): Promise<void> {
-  await inTransaction(client, async () => {
-    const { rowCount } = await client.query('select from materialized_home limit 1');
-    if (rowCount !== 0) {
-      await client.query('select refresh_home_after_erasure()');
-    }
-    await noteStep(client, erasure, 'materialised home feeds', { counts: {} });
-  });
 }
 
 /** All lists, registers, streams and copies are of a cache epoch that is over; what had to be found is looked for. */

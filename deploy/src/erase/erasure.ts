@@ -1,4 +1,6 @@
+import { TidelineError } from '@tideline/shared/errors';
 import type pg from 'pg';
+import { readMissingEvents } from '../replay/missing-events.js';
 
 /** What an erasure is known by while it goes on, and what it has taken away so far. */
 
@@ -44,6 +46,20 @@ export interface Progress {
   objects: { types: string[]; ids: string[] };
   /** Ids of what was erased, as far as Redis may have results of it. */
   recentIds: string[];
+}
+
+/**
+ * While the database has less than the log, fanout has been at places whose records are not there: a replay would bring them
+ * when the erasure is long finished. Throws `configuration` then.
+ */
+export async function requireEvents(client: pg.Client): Promise<void> {
+  const missing = await readMissingEvents(client);
+  if (missing !== undefined) {
+    throw new TidelineError(
+      'configuration',
+      `Events are missing since ${missing.since.toISOString()} (${missing.reason}): run \`npx tideline replay\` first, then erase.`,
+    );
+  }
 }
 
 const openSql = `

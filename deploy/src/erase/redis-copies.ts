@@ -2,6 +2,7 @@ import type { ServerConfig } from '@tideline/shared/config';
 import { FeedKeys } from '@tideline/shared/feed-keys';
 import { decodeTombstone } from '@tideline/shared/registers';
 import { keysOf, type Redis, withRedis } from '../rebuild/redis-keys.js';
+import type { Progress } from './erasure.js';
 
 /** Of whom, and of which activities, nothing may stay in Redis. */
 export interface Erased {
@@ -15,10 +16,10 @@ const keysPerCommand = 1_000;
 export async function forgetObjects(
   config: ServerConfig,
   epoch: string,
-  objects: readonly (readonly [string, string])[],
+  { types, ids }: Progress['objects'],
 ): Promise<void> {
   const keys = new FeedKeys(config.namespace, epoch);
-  const names = objects.flatMap(([type, id]) => [keys.object(type, id), keys.objectType(id)]);
+  const names = ids.flatMap((id, i) => [keys.object(types[i] ?? '', id), keys.objectType(id)]);
   await withRedis(config, (redis) => unlink(redis, names));
 }
 

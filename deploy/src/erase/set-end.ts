@@ -1,6 +1,11 @@
+import { unavailable } from '@tideline/shared/errors';
 import { activitiesTopic } from '@tideline/shared/topics';
-import type pg from 'pg';
+import pg from 'pg';
 import { type Erasure, inTransaction, noteStep, type Taken } from './erasure.js';
+
+/** While this waits for a lock nobody else gets on either. */
+const lockWaitMaxMs = 10_000;
+const lockNotAvailable = '55P03';
 
 const fenceSql = `
   insert into partition_fences as f (log_partition, epoch, holder)
@@ -32,8 +37,6 @@ const rowsSql: Record<string, string> = {
   notifications: 'delete from notifications where user_id = $1',
   notification_marks: 'delete from notification_marks where user_id = $1',
   marked_notifications: 'delete from marked_notifications where user_id = $1',
-  contents_since_refresh: 'delete from contents_since_refresh where author_id = $1',
-  follows_since_refresh: 'delete from follows_since_refresh where follower_id = $1 or followee_id = $1',
 };
 
 // Follows that ended are still there, and count on finding the row when they begin again; without any it goes with them.
@@ -46,7 +49,8 @@ const resetAuthorSql = `
  * The moment of an erasure: it says which records are left out from now on, all that the log has, and takes away what has no
  * place on it. Nobody writes of any partition meanwhile, and who had one in hand has lost it, with all that was in memory;
  * nobody writes a correction either, and whoever is late with one writes nothing of the user (`leave_out_erased()`). So all rows
- * that are there are of records before the end, and what comes later is of records behind it.
+ * that are there are of records before the end, and what comes later is of records behind it. Throws `unavailable` where somebody
+ * holds a lock for too long: nothing was done then.
  */
 export async function setEnd(
   client: pg.Client,
@@ -54,7 +58,26 @@ export async function setEnd(
   erasure: Erasure,
   readEnds: () => Promise<ReadonlyMap<number, number>>,
 ): Promise<void> {
+  try {
+    await setEndAtOnce(client, namespace, erasure, readEnds);
+  } catch (error) {
+    throw error instanceof pg.DatabaseError && error.code === lockNotAvailable
+      ? unavailable(
+          `Somebody has held a lock in the database for ${lockWaitMaxMs / 1_000} s that the erasure needs: the same command goes on from here.`,
+          error,
+        )
+      : error;
+  }
+}
+
+async function setEndAtOnce(
+  client: pg.Client,
+  namespace: string,
+  erasure: Erasure,
+  readEnds: () => Promise<ReadonlyMap<number, number>>,
+): Promise<void> {
   await inTransaction(client, async () => {
+    await client.query(`set local lock_timeout = ${lockWaitMaxMs}`);
     const { rows } = await client.query<{ generation: number; partitions: number }>(generationSql, [
       activitiesTopic(namespace),
     ]);
@@ -76,13 +99,12 @@ export async function setEnd(
 }
 
 /** Takes away the keys and the objects of the user: nobody acts with the ones, nobody is told whose the others are. */
-export async function takeKeysAndObjects(client: pg.Client, erasure: Erasure): Promise<Taken> {
-  return inTransaction(client, async () => {
+export async function takeKeysAndObjects(client: pg.Client, erasure: Erasure): Promise<void> {
+  await inTransaction(client, async () => {
     const taken = await takeObjects(client, erasure);
     const { rowCount } = await client.query('delete from api_keys where user_id = $1', [erasure.userId]);
     taken.counts['api_keys'] = rowCount ?? 0;
     await noteStep(client, erasure, 'keys', taken);
-    return taken;
   });
 }
 
